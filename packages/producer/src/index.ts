@@ -1,1 +1,1 @@
-export {};
+export { type Producer, type ProducerOptions, type ProducerTimings, PRODUCER_TIMINGS, startProducer } from './start-producer.js';

@@ -1,1 +1,2 @@
-export {};
+export { type FleetWorker, type WorkerOptions, type WorkerTimings, WORKER_TIMINGS, startWorker } from './start-worker.js';
+export { createRequestGate } from './request-gate.js';

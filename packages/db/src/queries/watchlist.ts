@@ -1,0 +1,124 @@
+import type { AssetClass, Timeframe } from '@candlefleet/core';
+import type { Database } from '../connect.js';
+import { texts } from '../literals.js';
+
+export interface SymbolToTrack {
+  readonly provider: string;
+  readonly symbol: string;
+  readonly assetClass: AssetClass;
+  readonly calendar: string;
+  readonly timeframes: readonly Timeframe[];
+  readonly listedMs?: number | undefined;
+  readonly delistedMs?: number | undefined;
+  /** Bounds of what is wanted of these timeframes' series; an absent end means: for ever on. */
+  readonly historyFromMs: number;
+  readonly historyToMs?: number | undefined;
+}
+
+export interface TrackedSymbol {
+  readonly provider: string;
+  readonly symbol: string;
+  readonly assetClass: AssetClass;
+  readonly calendar: string;
+  readonly timeframes: Timeframe[];
+  readonly active: boolean;
+  readonly listedMs: number | null;
+  readonly delistedMs: number | null;
+}
+
+/** Adds a symbol, or further timeframes to one that is tracked; sets the history bounds of the named timeframes. */
+export async function trackSymbol(db: Database, entry: SymbolToTrack, actor: string): Promise<void> {
+  const { provider, symbol } = entry;
+  await db.run(
+    'track symbol',
+    (sql) => sql`
+      with tracked as (
+        insert into tracked_symbols as t (provider, symbol, asset_class, calendar, timeframes, listed_at, delisted_at)
+        values (${provider}, ${symbol}, ${entry.assetClass}, ${entry.calendar}, ${texts(entry.timeframes)}::text[],
+          from_ms(${entry.listedMs ?? null}::float8), from_ms(${entry.delistedMs ?? null}::float8))
+        on conflict (provider, symbol) do update set active = true,
+          timeframes = array(select distinct unnest(t.timeframes || excluded.timeframes)),
+          listed_at = coalesce(excluded.listed_at, t.listed_at), delisted_at = coalesce(excluded.delisted_at, t.delisted_at)
+      ), bounded as (
+        insert into series (provider, symbol, timeframe, history_start, history_end)
+        select ${provider}, ${symbol}, unnest(${texts(entry.timeframes)}::text[]), from_ms(${entry.historyFromMs}::float8),
+          from_ms(${entry.historyToMs ?? null}::float8)
+        on conflict (provider, symbol, timeframe) do update
+          set history_start = excluded.history_start, history_end = excluded.history_end
+      )
+      insert into audit_log (actor, action, subject, detail)
+      values (${actor}, 'symbol.track', ${`${provider} ${symbol}`}, ${JSON.stringify(entry)}::text::jsonb)`,
+  );
+}
+
+/** Stops tracking a symbol; its candles stay. Answers whether it was tracked. */
+export async function untrackSymbol(db: Database, provider: string, symbol: string, actor: string): Promise<boolean> {
+  const rows = await db.run(
+    'untrack symbol',
+    (sql) => sql`
+      with gone as (delete from tracked_symbols where provider = ${provider} and symbol = ${symbol} returning 1)
+      insert into audit_log (actor, action, subject) select ${actor}, 'symbol.untrack', ${`${provider} ${symbol}`} from gone
+      returning 1`,
+  );
+  return rows.length > 0;
+}
+
+/** Pauses or resumes a symbol. Answers whether it is tracked. */
+export async function setSymbolActive(
+  db: Database,
+  symbol: { provider: string; symbol: string; active: boolean },
+  actor: string,
+): Promise<boolean> {
+  const action = symbol.active ? 'symbol.resume' : 'symbol.pause';
+  const rows = await db.run(
+    action,
+    (sql) => sql`
+      with changed as (
+        update tracked_symbols set active = ${symbol.active}
+        where provider = ${symbol.provider} and symbol = ${symbol.symbol} returning 1)
+      insert into audit_log (actor, action, subject)
+      select ${actor}, ${action}, ${`${symbol.provider} ${symbol.symbol}`} from changed returning 1`,
+  );
+  return rows.length > 0;
+}
+
+export async function listTrackedSymbols(db: Database): Promise<TrackedSymbol[]> {
+  return db.run(
+    'list symbols',
+    (sql) => sql<TrackedSymbol[]>`
+      select provider, symbol, asset_class as "assetClass", calendar, timeframes, active,
+        to_ms(listed_at) as "listedMs", to_ms(delisted_at) as "delistedMs"
+      from tracked_symbols order by provider, symbol`,
+  );
+}
+
+export interface TrackedSeries {
+  readonly seriesId: number;
+  readonly provider: string;
+  readonly symbol: string;
+  readonly timeframe: Timeframe;
+  readonly calendar: string;
+  readonly assetClass: AssetClass;
+  readonly active: boolean;
+  readonly wantedFromMs: number | null;
+  readonly wantedToMs: number | null;
+  readonly everyMs: number | null;
+}
+
+/** Every series of the watchlist, active or not. */
+export async function listTrackedSeries(db: Database): Promise<TrackedSeries[]> {
+  return db.run(
+    'list series',
+    (sql) => sql<TrackedSeries[]>`
+      select series_id as "seriesId", provider, symbol, timeframe, calendar, asset_class as "assetClass", active,
+        to_ms(wanted_from) as "wantedFromMs", to_ms(wanted_to) as "wantedToMs",
+        (schedule_override ->> 'everyMs')::float8 as "everyMs"
+      from tracked_series order by series_id`,
+  );
+}
+
+/** Providers that have, or had, a series: each has a queue. */
+export async function listProviders(db: Database): Promise<string[]> {
+  const rows = await db.run('list providers', (sql) => sql<{ provider: string }[]>`select distinct provider from series`);
+  return rows.map((row) => row.provider).sort();
+}

@@ -1,0 +1,48 @@
+import type { Logger } from 'pino';
+
+/** Work that is done again and again: every `everyMs`, and soon after each `wake`. Never twice at once. */
+export interface Duty {
+  wake(): void;
+  close(): Promise<void>;
+}
+
+/** What arrives within this time is one wake. */
+const GATHER_MS = 50;
+
+export function startDuty(options: { name: string; everyMs: number; work: () => Promise<void>; log: Logger }): Duty {
+  const { name, everyMs, work, log } = options;
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+  let isWanted = false;
+  let isClosed = false;
+
+  function schedule(delayMs: number): void {
+    clearTimeout(timer);
+    if (!isClosed) timer = setTimeout(run, delayMs);
+  }
+
+  function run(): void {
+    if (running) {
+      isWanted = true;
+      return;
+    }
+    isWanted = false;
+    running = work()
+      // The edge of the producer: a duty that fails is told and done again.
+      .catch((error: unknown) => log.error({ err: error, duty: name }, 'duty failed; it is tried again'))
+      .finally(() => {
+        running = undefined;
+        schedule(isWanted ? GATHER_MS : everyMs);
+      });
+  }
+
+  run();
+  return {
+    wake: () => (running ? (isWanted = true) : schedule(GATHER_MS)),
+    async close() {
+      isClosed = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,103 @@
+import { calendarOf, tailDemand, tailSchedule, timeframeMs, type ProviderTraits } from '@candlefleet/core';
+import { listTrackedSeries, type Database, type TrackedSeries } from '@candlefleet/db';
+import {
+  backfillQueueName,
+  MAINTENANCE_QUEUE,
+  maintenanceSchedulers,
+  tailSchedulerId,
+  type QueueConnection,
+  type Scheduler,
+  type SchedulerSpec,
+} from '@candlefleet/queue';
+import type { Logger } from 'pino';
+
+export interface SyncDeps {
+  readonly db: Database;
+  readonly queues: QueueConnection;
+  readonly traitsOf: (provider: string) => ProviderTraits;
+  readonly providers: () => Promise<string[]>;
+  readonly now: () => Promise<number>;
+  readonly log: Logger;
+}
+
+/** Writes to the queue under way at once. */
+const IN_FLIGHT = 500;
+/** A scheduler whose next slot lies this far back, beyond two cadences, is dead (HAZARDS 1). */
+const OVERDUE_GRACE_MS = 60_000;
+
+/** Makes the queue's schedulers what the watchlist says, by difference (DESIGN §5.10). */
+export async function syncSchedulers(deps: SyncDeps): Promise<void> {
+  const nowMs = await deps.now();
+  const tracked = await listTrackedSeries(deps.db);
+  const byProvider = Map.groupBy(
+    tracked.filter((series) => isFresh(series, nowMs)),
+    (series) => series.provider,
+  );
+  for (const provider of await deps.providers()) {
+    const desired = desiredSchedulers(deps, provider, byProvider.get(provider) ?? []);
+    await syncQueue(deps, backfillQueueName(provider), desired, nowMs);
+  }
+  await syncQueue(deps, MAINTENANCE_QUEUE, maintenanceSchedulers(), nowMs);
+}
+
+/** Whether new candles of the series are still wanted. */
+function isFresh(series: TrackedSeries, nowMs: number): boolean {
+  return series.active && (series.wantedToMs === null || series.wantedToMs > nowMs);
+}
+
+function desiredSchedulers(deps: SyncDeps, provider: string, series: readonly TrackedSeries[]): SchedulerSpec[] {
+  const traits = deps.traitsOf(provider);
+  const cadences = series.map((one) => one.everyMs ?? timeframeMs(one.timeframe));
+  const demand = tailDemand(cadences, traits.pageWeight, traits.budget);
+  const told = { provider, series: series.length, weight: Math.round(demand.weight), allowed: demand.allowed };
+  if (demand.stretch > 1) {
+    deps.log.warn(
+      { ...told, stretch: demand.stretch },
+      "the watchlist needs more than the provider's budget: every cadence is stretched",
+    );
+  } else deps.log.debug(told, 'demand against budget');
+  return series.map((one) => toSpec(one, traits, demand.stretch));
+}
+
+function toSpec(series: TrackedSeries, traits: ProviderTraits, stretch: number): SchedulerSpec {
+  const { seriesId, provider, symbol, timeframe } = series;
+  const { everyMs, offsetMs } = tailSchedule({
+    seriesId,
+    calendar: calendarOf(series.calendar),
+    timeframe,
+    settleDelayMs: traits.settleDelayMs,
+    everyMs: series.everyMs ?? undefined,
+    stretch,
+  });
+  const data = { v: 1, seriesId, provider, symbol, timeframe, calendar: series.calendar, kind: 'tail' } as const;
+  return { id: tailSchedulerId(seriesId), name: 'tail', everyMs, offsetMs, data };
+}
+
+async function syncQueue(deps: SyncDeps, queue: string, desired: readonly SchedulerSpec[], nowMs: number): Promise<void> {
+  const { queues, log } = deps;
+  const actual = await queues.readSchedulers(queue);
+  const wanted = new Map(desired.map((spec) => [spec.id, spec]));
+  const surplus = [...actual.keys()].filter((id) => !wanted.has(id));
+  const wrong = desired.filter((spec) => isWrong(spec, actual.get(spec.id), nowMs));
+  await inFlight(surplus, (id) => queues.removeScheduler(queue, id));
+  await inFlight(wrong, (spec) => queues.upsertScheduler(queue, spec));
+  const broken = wrong.filter((spec) => actual.has(spec.id)).length;
+  if (surplus.length + wrong.length > 0) {
+    log.info({ queue, added: wrong.length - broken, mended: broken, removed: surplus.length }, 'schedulers synced');
+  }
+}
+
+function isWrong(spec: SchedulerSpec, actual: Scheduler | undefined, nowMs: number): boolean {
+  if (!actual) return true;
+  if ('pattern' in spec) return actual.pattern !== spec.pattern;
+  if (actual.everyMs !== spec.everyMs || actual.offsetMs !== spec.offsetMs) return true;
+  return !actual.hasPendingJob && actual.nextMs < nowMs - 2 * spec.everyMs - OVERDUE_GRACE_MS;
+}
+
+async function inFlight<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const rest = items.values();
+  const lane = async () => {
+    for (const item of rest) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, items.length) }, lane));
+}

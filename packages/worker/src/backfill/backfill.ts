@@ -1,0 +1,120 @@
+import { calendarOf, type Calendar, type CandlePage, type CandleSource, type Range } from '@candlefleet/core';
+import { storeChunk, type Claim, type ClaimAnswer, type ClaimedExecution, type Database } from '@candlefleet/db';
+import type { BackfillJob, JobEnding, JobInHand } from '@candlefleet/queue';
+import { ForeignOriginError } from '../errors.js';
+import type { LeaseKeeper } from '../lease-keeper.js';
+import type { Sources } from '../sources.js';
+import { checkPage } from './check-page.js';
+import { claimOf, endingOfRefusedClaim } from './claim.js';
+import { endFailedAttempt, type FailureDeps } from './fail.js';
+import { createProgress, type Progress } from './progress.js';
+
+export interface BackfillDeps extends FailureDeps {
+  readonly db: Database;
+  readonly claim: (claim: Claim) => Promise<ClaimAnswer>;
+  readonly sources: Sources;
+  readonly lease: LeaseKeeper;
+  /** A reason to hand back the rest after this page, or nothing. */
+  readonly shouldYield: (job: BackfillJob, startedAt: number) => Promise<string | undefined>;
+  readonly attemptDeadlineMs: number;
+}
+
+/** How long a handed-back slice rests, so that what it made way for gets its turn. */
+const YIELD_DELAY_MS = 500;
+
+/** The way of a candle: claim → fetch → check → store → finish. Ends with what becomes of the job. */
+export async function backfill(
+  deps: BackfillDeps,
+  job: JobInHand<BackfillJob>,
+  signal: AbortSignal,
+): Promise<JobEnding> {
+  const source = await deps.sources.get(job.data.provider);
+  const claim = claimOf(job, source.traits, deps.lease.dbNowMs())(deps.lease.workerId);
+  deps.lease.hold(claim.executionId, deps.attemptDeadlineMs);
+  try {
+    const execution = await deps.claim(claim);
+    if (execution.outcome !== 'claimed') return endingOfRefusedClaim(execution);
+    const attempt = startAttempt(deps, job, source, execution);
+    try {
+      return await fetchAndStore(attempt, signal);
+    } catch (thrown) {
+      return await endFailedAttempt(deps, job.data, execution, thrown, signal);
+    }
+  } finally {
+    deps.lease.drop(claim.executionId);
+  }
+}
+
+interface Attempt {
+  readonly deps: BackfillDeps;
+  readonly job: JobInHand<BackfillJob>;
+  readonly source: CandleSource;
+  readonly execution: ClaimedExecution;
+  readonly calendar: Calendar;
+  readonly progress: Progress;
+  readonly startedAt: number;
+}
+
+function startAttempt(
+  deps: BackfillDeps,
+  job: JobInHand<BackfillJob>,
+  source: CandleSource,
+  execution: ClaimedExecution,
+): Attempt {
+  const calendar = calendarOf(job.data.calendar);
+  const progress = createProgress(job, execution, calendar);
+  return { deps, job, source, execution, calendar, progress, startedAt: performance.now() };
+}
+
+async function fetchAndStore(attempt: Attempt, signal: AbortSignal): Promise<JobEnding> {
+  const { deps, job, source, execution } = attempt;
+  for (const range of execution.todo) {
+    for await (const page of source.fetchCandles(requestOf(attempt, range, signal))) {
+      const ending = await storePage(attempt, page);
+      if (ending) return ending;
+      const why = await deps.shouldYield(job.data, attempt.startedAt);
+      if (why) return handBack(attempt, why);
+    }
+  }
+  const { outcome } = await deps.finish({ ...idOf(execution), ending: 'completed' });
+  return outcome === 'unsettled' ? handBack(attempt, 'unsettled') : { do: 'complete', note: outcome };
+}
+
+function requestOf({ job, calendar }: Attempt, range: Range, signal: AbortSignal) {
+  const { symbol, timeframe, kind } = job.data;
+  return { symbol, timeframe, calendar, ...range, urgent: kind === 'tail', signal };
+}
+
+/** Answers the job's ending when there is nothing more to do. */
+async function storePage(attempt: Attempt, page: CandlePage): Promise<JobEnding | undefined> {
+  const { deps, job, source, execution, calendar, progress } = attempt;
+  const { traits, origin } = source;
+  const settledMs = deps.lease.dbNowMs() - traits.settleDelayMs;
+  const checked = checkPage(page, { calendar, timeframe: job.data.timeframe, settledMs });
+  const stored = await storeChunk(deps.db, {
+    ...idOf(execution),
+    candles: checked.good,
+    rejected: checked.rejected,
+    answered: [page.asked],
+    proven: checked.proven,
+    unconfirmed: checked.unconfirmed,
+    unavailable: page.unavailable,
+    requests: page.requests + page.confirmations,
+    origin,
+  });
+  if (stored.outcome === 'refused') return { do: 'complete', note: 'refused: the execution is no longer ours' };
+  if (stored.outcome === 'origin') {
+    throw new ForeignOriginError(`${job.data.symbol} ${job.data.timeframe}`, execution.origin ?? 'another host', origin);
+  }
+  await progress.report(page, checked, stored);
+  return stored.outcome === 'completed' ? { do: 'complete', note: progress.summary() } : undefined;
+}
+
+async function handBack({ deps, execution }: Attempt, why: string): Promise<JobEnding> {
+  const { outcome } = await deps.finish({ ...idOf(execution), ending: 'handed_back', delayMs: YIELD_DELAY_MS, code: why });
+  return outcome === 'pending' ? { do: 'delay', delayMs: YIELD_DELAY_MS } : { do: 'complete', note: outcome };
+}
+
+function idOf({ executionId, fence }: ClaimedExecution) {
+  return { executionId, fence };
+}

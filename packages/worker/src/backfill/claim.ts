@@ -1,0 +1,50 @@
+import { calendarOf, lastClosedOpen, type ProviderTraits } from '@candlefleet/core';
+import type { Claim, ClaimAnswer, TailClaim } from '@candlefleet/db';
+import { executionIdOf, slotMsOf, type BackfillJob, type JobEnding } from '@candlefleet/queue';
+
+/** The least that a job waits when its stretch is held or its worker has no lease (protocol). */
+const SHORTEST_DELAY_MS = 10_000;
+
+/** What to claim for a job; a tail's slot is read from the job, its newest closed candles from the database's clock. */
+export function claimOf(job: { id: string; data: BackfillJob }, traits: ProviderTraits, dbNowMs: number) {
+  const executionId = executionIdOf(job);
+  const tail = job.data.kind === 'tail' ? tailOf(job, traits, dbNowMs) : undefined;
+  return (workerId: string): Claim => ({ executionId, workerId, tail });
+}
+
+function tailOf(job: { id: string; data: BackfillJob }, traits: ProviderTraits, dbNowMs: number): TailClaim {
+  const { timeframe, seriesId } = job.data;
+  const calendar = calendarOf(job.data.calendar);
+  const last = lastClosedOpen(calendar, timeframe, traits.settleDelayMs, dbNowMs);
+  return {
+    seriesId,
+    slotMs: slotMsOf(job),
+    range: {
+      fromMs: calendar.stepOpen(timeframe, last, 1 - tailCandles(traits)),
+      toMs: calendar.closeOf(timeframe, last),
+    },
+    rereadFromMs: calendar.stepOpen(timeframe, last, -traits.revisionWindow),
+  };
+}
+
+/** A tail asks for one page at most. */
+function tailCandles(traits: ProviderTraits): number {
+  return Math.min(traits.pageLimit, traits.reachCandles ?? traits.pageLimit);
+}
+
+/** What becomes of the job when the claim did not get the execution (protocol, "Jobs are a hint"). */
+export function endingOfRefusedClaim(answer: Exclude<ClaimAnswer, { outcome: 'claimed' }>): JobEnding {
+  switch (answer.outcome) {
+    case 'held':
+    case 'not_yet':
+    case 'no_lease':
+      return { do: 'delay', delayMs: Math.max(SHORTEST_DELAY_MS, answer.waitMs) };
+    case 'failed':
+      return { do: 'fail', code: 'execution_failed', message: 'The execution has failed; retry it to run it again.' };
+    case 'nothing_missing':
+    case 'completed':
+    case 'cancelled':
+    case 'gone':
+      return { do: 'complete', note: answer.outcome };
+  }
+}

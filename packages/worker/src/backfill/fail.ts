@@ -1,0 +1,64 @@
+import { asFleetError, backoffMs, BACKFILL_RETRY, type Budget, type FleetError } from '@candlefleet/core';
+import type { ClaimedExecution, Finish, FinishAnswer } from '@candlefleet/db';
+import type { BackfillJob, JobEnding } from '@candlefleet/queue';
+import type { Logger } from 'pino';
+import { BudgetUnknownError, BudgetWaitError, StoppedError } from '../errors.js';
+
+export interface FailureDeps {
+  readonly finish: (finish: Finish) => Promise<FinishAnswer>;
+  readonly budget: Budget;
+  readonly log: Logger;
+}
+
+/** After a statement of unknown outcome nothing more is tried under that fence for this long. */
+const SILENT_DELAY_MS = 10_000;
+const BAN_DEFAULT_MS = 120_000;
+const RATE_LIMIT_DEFAULT_MS = 10_000;
+
+/** T6 and T7: records how an attempt ended that did not complete, and says what becomes of the job. */
+export async function endFailedAttempt(
+  deps: FailureDeps,
+  job: BackfillJob,
+  execution: ClaimedExecution,
+  thrown: unknown,
+  signal: AbortSignal,
+): Promise<JobEnding> {
+  const error = signal.aborted && !(thrown instanceof StoppedError) ? asFleetError(signal.reason) : asFleetError(thrown);
+  // Without a lease nothing may be written: the reaper, or our own next renewal, takes the row back.
+  if (error instanceof StoppedError && error.why === 'lease_lost') return { do: 'delay', delayMs: SILENT_DELAY_MS };
+  const context = { execution_id: execution.executionId, series: execution.seriesId, code: error.code };
+  const ownLimit = await obeyProvider(deps, job, error);
+  const finish = finishOf(execution, error, ownLimit);
+  deps.log[finish.ending === 'handed_back' ? 'debug' : 'warn']({ ...context, ending: finish.ending }, error.message);
+  try {
+    const answer = await deps.finish(finish);
+    if (answer.outcome === 'failed') return { do: 'fail', code: error.code, message: error.message };
+    if (answer.outcome !== 'pending') return { do: 'complete', note: answer.outcome };
+    return ownLimit ? { do: 'rateLimit', delayMs: ownLimit } : { do: 'delay', delayMs: answer.waitMs };
+  } catch (again) {
+    deps.log.warn({ ...context, err: again }, 'the end of an attempt could not be recorded; its row is handed back by the lease');
+    return { do: 'delay', delayMs: SILENT_DELAY_MS };
+  }
+}
+
+/** The provider's own 429 or 418 stops the whole fleet's requests to it. Answers for how long. */
+async function obeyProvider(deps: FailureDeps, job: BackfillJob, error: FleetError): Promise<number | undefined> {
+  if (error.code !== 'rate_limited' && error.code !== 'banned') return undefined;
+  const waitMs = error.retryAfterMs ?? (error.code === 'banned' ? BAN_DEFAULT_MS : RATE_LIMIT_DEFAULT_MS);
+  await deps.budget
+    .ban(job.provider, waitMs)
+    .catch((cause: unknown) => deps.log.error({ err: cause, provider: job.provider }, 'a ban could not be recorded'));
+  return waitMs;
+}
+
+function finishOf(execution: ClaimedExecution, error: FleetError, ownLimitMs: number | undefined): Finish {
+  const { executionId, fence } = execution;
+  const base = { executionId, fence, code: error.code, message: error.message };
+  if (ownLimitMs !== undefined) return { ...base, ending: 'handed_back', delayMs: ownLimitMs };
+  if (error instanceof StoppedError) return { ...base, ending: 'handed_back', delayMs: 0 };
+  if (error instanceof BudgetWaitError || error instanceof BudgetUnknownError) {
+    return { ...base, ending: 'handed_back', delayMs: error.retryAfterMs };
+  }
+  if (!error.retryable) return { ...base, ending: 'failed' };
+  return { ...base, ending: 'retry', delayMs: error.retryAfterMs ?? backoffMs(execution.tries + 1, BACKFILL_RETRY) };
+}

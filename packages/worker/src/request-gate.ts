@@ -1,0 +1,33 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Budget, ProviderTraits, RequestGate } from '@candlefleet/core';
+import type { Logger } from 'pino';
+import { BudgetUnknownError, BudgetWaitError } from './errors.js';
+
+/** How long a request may wait in its slot before the job is handed back. */
+const BRIEF_WAIT_MS = 2_000;
+
+/** Pays every request of a provider's code from the fleet's budget. */
+export function createRequestGate(budget: Budget, traits: ProviderTraits, log: Logger): RequestGate {
+  const { provider, budget: policy } = traits;
+  return {
+    async pass({ weight, urgent, signal }) {
+      const giveUpAt = performance.now() + BRIEF_WAIT_MS;
+      for (;;) {
+        signal.throwIfAborted();
+        const answer = await budget.take({ provider, policy, weight, urgent }).catch((cause: unknown) => {
+          throw new BudgetUnknownError(provider, cause);
+        });
+        if (answer.granted) return;
+        if (performance.now() + answer.waitMs > giveUpAt) {
+          throw new BudgetWaitError(provider, answer.reason, answer.waitMs);
+        }
+        await sleep(answer.waitMs, undefined, { signal });
+      }
+    },
+    observeUsed({ weight }) {
+      budget
+        .correct(provider, policy, weight)
+        .catch((error: unknown) => log.warn({ err: error, provider }, 'budget not corrected'));
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import { asFleetError } from '@candlefleet/core';
+import { backfillJobSchema, type BackfillJob, type JobEnding, type JobInHand } from '@candlefleet/queue';
+import type { Logger } from 'pino';
+import { backfill, type BackfillDeps } from './backfill/backfill.js';
+import { StoppedError } from './errors.js';
+import type { SlotKeeper } from './slots.js';
+
+export interface RunJobDeps extends BackfillDeps {
+  readonly slots: SlotKeeper;
+  readonly log: Logger;
+  /** Aborted when the process is told to stop. */
+  readonly shutdown: AbortSignal;
+}
+
+/** While no clock or lease can be trusted, a job waits for this long. */
+const NOT_FIT_DELAY_MS = 10_000;
+const NO_SLOT_DELAY_MS = 1_000;
+
+/** The edge: parses the payload, calls the handler, and turns every outcome and error into what becomes of the job. */
+export async function runBackfillJob(deps: RunJobDeps, job: JobInHand<unknown>, cancelled: AbortSignal): Promise<JobEnding> {
+  const parsed = backfillJobSchema.safeParse(job.data);
+  if (!parsed.success) {
+    return { do: 'fail', code: 'payload_invalid', message: `The job's payload is not one of ours: ${parsed.error.message}` };
+  }
+  if (!deps.lease.mayWork || deps.shutdown.aborted) return { do: 'delay', delayMs: NOT_FIT_DELAY_MS };
+  const data: BackfillJob = parsed.data;
+  if (!deps.slots.take(data.kind)) return { do: 'delay', delayMs: NO_SLOT_DELAY_MS };
+  const attempt = stopSignals(deps, cancelled);
+  try {
+    return await backfill(deps, { ...job, data }, attempt.signal);
+  } catch (thrown) {
+    const error = asFleetError(thrown);
+    deps.log.error({ err: thrown, job_id: job.id, code: error.code }, 'the attempt ended without having begun');
+    return { do: 'delay', delayMs: NOT_FIT_DELAY_MS };
+  } finally {
+    attempt.dispose();
+    deps.slots.free(data.kind);
+  }
+}
+
+/** One signal for everything that stops an attempt, each with its reason. */
+function stopSignals(deps: RunJobDeps, cancelled: AbortSignal) {
+  const controller = new AbortController();
+  const stop = (why: StoppedError['why']) => () => controller.abort(new StoppedError(why));
+  const sources = [
+    [deps.shutdown, stop('shutdown')],
+    [deps.lease.aliveSignal, stop('lease_lost')],
+    [cancelled, stop('cancelled')],
+  ] as const;
+  for (const [signal, handler] of sources) signal.addEventListener('abort', handler, { once: true });
+  const deadline = setTimeout(stop('deadline'), deps.attemptDeadlineMs);
+  return {
+    signal: controller.signal,
+    dispose() {
+      clearTimeout(deadline);
+      for (const [signal, handler] of sources) signal.removeEventListener('abort', handler);
+    },
+  };
+}

@@ -1,0 +1,141 @@
+import type { Budget, CandleSource, Clock, RequestGate, ProviderTraits } from '@candlefleet/core';
+import { createClaimer, createFinisher, listProviders, type Database } from '@candlefleet/db';
+import {
+  backfillQueueName,
+  MAINTENANCE_QUEUE,
+  type JobEnding,
+  type JobInHand,
+  type QueueConnection,
+  type RunningWorker,
+} from '@candlefleet/queue';
+import type { Logger } from 'pino';
+import { createLeaseKeeper } from './lease-keeper.js';
+import { runMaintenanceJob } from './maintenance/run-maintenance.js';
+import { createRequestGate } from './request-gate.js';
+import { runBackfillJob } from './run-job.js';
+import { createSlotKeeper } from './slots.js';
+import { createSources } from './sources.js';
+
+export interface WorkerTimings {
+  readonly leaseMs: number;
+  readonly renewMs: number;
+  /** How long a history slice keeps its slot. */
+  readonly sliceMs: number;
+  /** How soon a new provider's queue is consumed. */
+  readonly discoverMs: number;
+  readonly attemptDeadlineMs: number;
+  /** The queue's own lock on a job. */
+  readonly lockMs: number;
+}
+
+export const WORKER_TIMINGS: WorkerTimings = {
+  leaseMs: 30_000,
+  renewMs: 10_000,
+  sliceMs: 30_000,
+  discoverMs: 5_000,
+  attemptDeadlineMs: 300_000,
+  lockMs: 30_000,
+};
+
+export interface WorkerOptions {
+  readonly db: Database;
+  readonly queues: QueueConnection;
+  readonly budget: Budget;
+  readonly traitsOf: (provider: string) => ProviderTraits;
+  readonly openSource: (provider: string, gate: RequestGate) => Promise<CandleSource>;
+  readonly version: string;
+  readonly concurrency: number;
+  /** Queues to consume; absent: all that there are. */
+  readonly queueNames?: readonly string[] | undefined;
+  readonly timings?: Partial<WorkerTimings> | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface FleetWorker {
+  readonly workerId: string;
+  /** Answers when something was last done, or there was nothing to do: for liveness. */
+  readonly mayWork: boolean;
+  readonly queueNames: readonly string[];
+  /** Stops taking work, finishes the chunk in hand, hands the rest back. */
+  close(options: { deadlineMs: number }): Promise<void>;
+}
+
+/** A stateless worker: consumes every provider's queue, and the maintenance queue. */
+export async function startWorker(options: WorkerOptions): Promise<FleetWorker> {
+  const { db, queues, log, concurrency } = options;
+  const timings = { ...WORKER_TIMINGS, ...options.timings };
+  const consumed = new Map<string, RunningWorker>();
+  const shutdown = new AbortController();
+  const lease = await createLeaseKeeper({ ...options, ...timings, queues: () => [...consumed.keys()] });
+  const sources = createSources((provider) =>
+    options.openSource(provider, createRequestGate(options.budget, options.traitsOf(provider), log)),
+  );
+  const deps = {
+    db,
+    log,
+    lease,
+    sources,
+    budget: options.budget,
+    claim: createClaimer(db),
+    finish: createFinisher(db),
+    slots: createSlotKeeper(concurrency),
+    shutdown: shutdown.signal,
+    attemptDeadlineMs: timings.attemptDeadlineMs,
+    shouldYield: createYieldRule(queues, timings.sliceMs, shutdown.signal),
+  };
+  const maintenance = { db, queues, log, providers: () => listProviders(db) };
+
+  const handlerOf = (queue: string) => (job: JobInHand<unknown>, signal: AbortSignal): Promise<JobEnding> =>
+    queue === MAINTENANCE_QUEUE ? runMaintenanceJob(maintenance, job, signal) : runBackfillJob(deps, job, signal);
+
+  async function discover(): Promise<void> {
+    const names = [MAINTENANCE_QUEUE, ...(await listProviders(db)).map(backfillQueueName)];
+    for (const name of names) {
+      if (consumed.has(name) || shutdown.signal.aborted) continue;
+      if (options.queueNames && !options.queueNames.includes(name)) continue;
+      const isMaintenance = name === MAINTENANCE_QUEUE;
+      consumed.set(
+        name,
+        await queues.startWorker(name, handlerOf(name), {
+          concurrency: isMaintenance ? 1 : concurrency,
+          lockDurationMs: timings.lockMs,
+        }),
+      );
+      log.info({ queue: name, concurrency }, 'consuming');
+    }
+  }
+
+  await discover();
+  const timer = setInterval(() => {
+    discover().catch((error: unknown) => log.warn({ err: error }, 'queues not looked for'));
+  }, timings.discoverMs);
+
+  return {
+    workerId: lease.workerId,
+    get mayWork() {
+      return lease.mayWork;
+    },
+    get queueNames() {
+      return [...consumed.keys()];
+    },
+    async close({ deadlineMs }) {
+      clearInterval(timer);
+      shutdown.abort();
+      await Promise.all([...consumed.values()].map((worker) => worker.close({ deadlineMs })));
+      await sources.close();
+      await lease.close();
+    },
+  };
+}
+
+/** When an execution makes way after a page: at shutdown, when its slice of time is over, when tails wait. */
+function createYieldRule(queues: QueueConnection, sliceMs: number, shutdown: AbortSignal) {
+  return async (job: { kind: string; provider: string }, startedAt: number): Promise<string | undefined> => {
+    if (shutdown.aborted) return 'shutdown';
+    if (job.kind === 'tail') return undefined;
+    if (performance.now() - startedAt > sliceMs) return 'slice_over';
+    const waiting = await queues.waitingTails(backfillQueueName(job.provider)).catch(() => 0);
+    return waiting > 0 ? 'tails_wait' : undefined;
+  };
+}
