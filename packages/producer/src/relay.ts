@@ -1,6 +1,7 @@
 import { listDueExecutions, type Database, type DueExecution } from '@candlefleet/db';
 import { backfillQueueName, type BackfillJob, type QueueConnection } from '@candlefleet/queue';
 import type { Logger } from 'pino';
+import { byProvider } from './by-provider.js';
 
 export interface RelayDeps {
   readonly db: Database;
@@ -15,7 +16,7 @@ export async function relayExecutions({ db, queues, log }: RelayDeps, graceMs: n
   let afterId: string | undefined;
   for (;;) {
     const due = await listDueExecutions(db, { graceMs, afterId, limit: PAGE });
-    for (const [provider, rows] of Map.groupBy(due, (row) => row.provider)) {
+    for (const [provider, rows] of byProvider(due)) {
       const counts = await queues.ensureJobs(backfillQueueName(provider), rows.map(toJob));
       if (counts.added + counts.replaced > 0) log.info({ provider, ...counts }, 'jobs added');
     }

@@ -10,6 +10,7 @@ import {
   type SchedulerSpec,
 } from '@candlefleet/queue';
 import type { Logger } from 'pino';
+import { byProvider } from './by-provider.js';
 
 export interface SyncDeps {
   readonly db: Database;
@@ -29,12 +30,9 @@ const OVERDUE_GRACE_MS = 60_000;
 export async function syncSchedulers(deps: SyncDeps): Promise<void> {
   const nowMs = await deps.now();
   const tracked = await listTrackedSeries(deps.db);
-  const byProvider = Map.groupBy(
-    tracked.filter((series) => isFresh(series, nowMs)),
-    (series) => series.provider,
-  );
+  const fresh = byProvider(tracked.filter((series) => isFresh(series, nowMs)));
   for (const provider of await deps.providers()) {
-    const desired = desiredSchedulers(deps, provider, byProvider.get(provider) ?? []);
+    const desired = desiredSchedulers(deps, provider, fresh.get(provider) ?? []);
     await syncQueue(deps, backfillQueueName(provider), desired, nowMs);
   }
   await syncQueue(deps, MAINTENANCE_QUEUE, maintenanceSchedulers(), nowMs);

@@ -28,7 +28,7 @@ export interface StoredChunk {
 }
 
 /** `refused`: the fence is old, write nothing more. `origin`: the series keeps to another host. */
-export type ChunkAnswer = StoredChunk | { readonly outcome: 'refused' | 'origin' };
+export type ChunkAnswer = StoredChunk | { readonly outcome: 'refused' } | { readonly outcome: 'origin' };
 
 interface Row {
   outcome: 'stored' | 'completed' | 'refused' | 'origin';
@@ -55,7 +55,8 @@ export async function storeChunk(db: Database, chunk: Chunk): Promise<ChunkAnswe
   );
   if (!row) return { outcome: 'refused' };
   const { outcome, inserted, updated, unchanged } = row;
-  if (outcome === 'refused' || outcome === 'origin') return { outcome };
+  if (outcome === 'refused') return { outcome };
+  if (outcome === 'origin') return { outcome };
   return { outcome, inserted, updated, unchanged, todo: parseRanges(row.todo) };
 }
 

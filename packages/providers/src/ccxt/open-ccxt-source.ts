@@ -1,0 +1,135 @@
+import {
+  systemClock,
+  type Candle,
+  type CandleSource,
+  type Clock,
+  type MarketCache,
+  type RequestGate,
+  type Timeframe,
+} from '@candlefleet/core';
+import { z } from 'zod';
+import { AnswerMalformedError, RequestRefusedError } from '../errors.js';
+import { fetchPages } from '../fetch-pages.js';
+import { answersFromFirstCandle, providerTraits, type BudgetLimits } from '../traits.js';
+import { createMarkets } from './markets.js';
+import { openExchange, type Credentials } from './open-exchange.js';
+import { translateError } from './translate-error.js';
+import { createWire, type WireContext } from './wire.js';
+
+export interface SourceOptions {
+  readonly gate: RequestGate;
+  readonly markets: MarketCache;
+  /** Another server that speaks the provider's language. Required for `replay`. */
+  readonly baseUrl?: string | undefined;
+  readonly credentials?: Credentials | undefined;
+  readonly limits?: BudgetLimits | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly maxAnswerBytes?: number | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+const TIMEOUT_MS = 15_000;
+/** The largest honest answer is an exchange's market list. */
+const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
+/** Weight of a market list: Binance's /exchangeInfo costs 20; elsewhere a request is a request. */
+const MARKETS_WEIGHT: Record<string, number> = { binance: 20, binanceus: 20, replay: 20 };
+
+// A number that is none becomes NaN, so that the check rejects its row and not the whole answer.
+const loose = z.union([z.number(), z.null(), z.undefined()]).transform((n) => n ?? Number.NaN);
+const rowsSchema = z.array(z.tuple([z.int(), loose, loose, loose, loose, loose]).rest(z.unknown()));
+
+/** A provider by its ccxt id; `replay` is ccxt's binance, pointed at a replay server. */
+export async function openCcxtSource(provider: string, options: SourceOptions): Promise<CandleSource> {
+  const clock = options.clock ?? systemClock;
+  const traits = providerTraits(provider, options.limits);
+  const wire = createWire({
+    provider,
+    gate: options.gate,
+    timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+    maxAnswerBytes: options.maxAnswerBytes ?? MAX_ANSWER_BYTES,
+  });
+  const exchangeId = provider === 'replay' ? 'binance' : provider;
+  const exchange = await openExchange({ exchangeId, wire, baseUrl: options.baseUrl, credentials: options.credentials });
+  const markets = createMarkets({ provider, exchange, cache: options.markets, fetchMarkets: () => exchange.fetchMarkets() });
+
+  async function call<T>(context: WireContext, work: () => Promise<T>): Promise<T> {
+    try {
+      return await wire.run(context, work);
+    } catch (thrown) {
+      throw translateError(provider, thrown, context, clock.nowMs());
+    }
+  }
+
+  function marketsContext(urgent: boolean, signal: AbortSignal): WireContext {
+    return { purpose: 'markets', weight: MARKETS_WEIGHT[provider] ?? 1, urgent, signal };
+  }
+
+  async function requestCandles(
+    ask: { symbol: string; timeframe: Timeframe; fromMs: number; limit: number },
+    context: WireContext,
+  ): Promise<Candle[]> {
+    await call(marketsContext(context.urgent, context.signal), () => markets.require(ask.symbol));
+    if (!(ask.timeframe in exchange.timeframes)) {
+      const served = Object.keys(exchange.timeframes).join(', ');
+      throw new RequestRefusedError({ provider, what: `it has no ${ask.timeframe} candles; it has ${served}` });
+    }
+    const rows: unknown = await call(context, () => exchange.fetchOHLCV(ask.symbol, ask.timeframe, ask.fromMs, ask.limit));
+    return parseRows(provider, rows);
+  }
+
+  return {
+    traits,
+    origin: new URL(options.baseUrl ?? apiUrl(exchange.urls['api'], provider)).host,
+    fetchCandles: (request) =>
+      fetchPages(
+        ({ purpose, fromMs, limit }) =>
+          requestCandles(
+            { symbol: request.symbol, timeframe: request.timeframe, fromMs, limit },
+            { purpose, weight: traits.pageWeight, urgent: request.urgent, signal: request.signal },
+          ),
+        request,
+        { traits, isFromFirstCandle: answersFromFirstCandle(provider), clock },
+      ),
+    async findSymbols(query, signal) {
+      const listed = await call(marketsContext(true, signal), () => markets.list());
+      const wanted = query.toUpperCase();
+      return listed
+        .filter((market) => market.symbol.toUpperCase().includes(wanted))
+        .map((market) => ({
+          symbol: market.symbol,
+          assetClass: 'crypto' as const,
+          listedMs: market.created ?? undefined,
+          active: market.active ?? true,
+        }));
+    },
+    async findFirstCandle(symbol, timeframe, signal) {
+      const context: WireContext = { purpose: 'candles', weight: traits.pageWeight, urgent: true, signal };
+      if (answersFromFirstCandle(provider)) {
+        const [first] = await requestCandles({ symbol, timeframe, fromMs: 0, limit: 1 }, context);
+        return first?.openMs;
+      }
+      const market = await call(marketsContext(true, signal), () => markets.require(symbol));
+      return market.created ?? undefined;
+    },
+    close: async () => {
+      await exchange.close();
+    },
+  };
+}
+
+function parseRows(provider: string, rows: unknown): Candle[] {
+  const parsed = rowsSchema.safeParse(rows);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const where = issue?.path.join('.') ?? '';
+    throw new AnswerMalformedError({ provider, what: `the candles are malformed at row ${where}: ${issue?.message ?? 'unreadable'}` });
+  }
+  return parsed.data.map(([openMs, open, high, low, close, volume]) => ({ openMs, open, high, low, close, volume }));
+}
+
+/** The first URL in ccxt's tree: the host that answers. */
+function apiUrl(api: unknown, provider: string): string {
+  if (typeof api === 'string') return api.replace('{hostname}', `${provider}.com`);
+  const first: unknown = typeof api === 'object' && api !== null ? Reflect.get(api, 'public') ?? Object.values(api)[0] : undefined;
+  return first === undefined ? `https://${provider}` : apiUrl(first, provider);
+}

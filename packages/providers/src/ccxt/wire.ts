@@ -1,0 +1,102 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { RequestGate, RequestPurpose } from '@candlefleet/core';
+import { AnswerMalformedError, TimedOutError, UnavailableError } from '../errors.js';
+
+/** What one call into ccxt is for; every wire request that it makes is paid and stopped under it. */
+export interface WireContext {
+  readonly purpose: RequestPurpose;
+  readonly weight: number;
+  readonly urgent: boolean;
+  readonly signal: AbortSignal;
+  /** Filled in by the wire: what the last answer's head said. */
+  status?: number;
+  retryAfterMs?: number | undefined;
+}
+
+export interface Wire {
+  /** Stands in for ccxt's own fetch. */
+  fetch(url: string, init: RequestInit): Promise<Response>;
+  run<T>(context: WireContext, work: () => Promise<T>): Promise<T>;
+}
+
+/** Puts the gate, the caller's signal, a timeout and a size limit on every request that ccxt makes. */
+export function createWire(options: {
+  provider: string;
+  gate: RequestGate;
+  timeoutMs: number;
+  maxAnswerBytes: number;
+}): Wire {
+  const { provider, gate, timeoutMs, maxAnswerBytes } = options;
+  const storage = new AsyncLocalStorage<WireContext>();
+  return {
+    run: (context, work) => storage.run(context, work),
+    async fetch(url, init) {
+      const context = storage.getStore();
+      if (!context) throw new Error('a request outside every call: nobody pays for it');
+      await gate.pass(context);
+      const timeout = AbortSignal.timeout(timeoutMs);
+      try {
+        const { method = 'GET', headers, body } = init;
+        const response = await fetch(url, {
+          method,
+          ...(headers ? { headers } : {}),
+          ...(body ? { body } : {}),
+          redirect: 'error',
+          signal: AbortSignal.any([timeout, context.signal]),
+        });
+        noteHead(context, response, gate);
+        const text = await readLimited(provider, response, maxAnswerBytes);
+        refuseNonJson(provider, response, text);
+        return new Response(text, { status: response.status, headers: response.headers });
+      } catch (thrown) {
+        context.signal.throwIfAborted();
+        if (timeout.aborted) throw new TimedOutError({ provider, what: `no whole answer within ${timeoutMs} ms`, cause: thrown });
+        if (thrown instanceof TypeError) {
+          throw new UnavailableError({ provider, what: `the request did not get through (${causeOf(thrown)})`, cause: thrown });
+        }
+        throw thrown;
+      }
+    },
+  };
+}
+
+function noteHead(context: WireContext, response: Response, gate: RequestGate): void {
+  context.status = response.status;
+  const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
+  context.retryAfterMs = Number.isFinite(retryAfter) ? retryAfter * 1_000 : undefined;
+  const used = Number(response.headers.get('x-mbx-used-weight-1m') ?? Number.NaN);
+  if (Number.isFinite(used)) gate.observeUsed({ weight: used });
+}
+
+async function readLimited(provider: string, response: Response, maxBytes: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  let bytes = 0;
+  if (!response.body) return text;
+  for await (const part of response.body) {
+    const chunk: Uint8Array = part;
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) {
+      throw new AnswerMalformedError({ provider, what: `the answer is larger than ${maxBytes} bytes` });
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** An error page of a proxy, or half an answer, must not reach ccxt's lenient parsers. */
+function refuseNonJson(provider: string, response: Response, text: string): void {
+  if (!response.ok) return;
+  try {
+    JSON.parse(text);
+  } catch (cause) {
+    const type = response.headers.get('content-type') ?? 'no content type';
+    throw new AnswerMalformedError({ provider, what: `the answer (${type}, ${text.length} characters) is no JSON`, cause });
+  }
+}
+
+function causeOf(error: Error): string {
+  const cause = error.cause;
+  if (cause instanceof Error && 'code' in cause) return String(cause.code);
+  return cause instanceof Error ? cause.message : error.message;
+}

@@ -1,0 +1,41 @@
+import { alwaysOpen, type Candle } from '@candlefleet/core';
+import type { ReplayMarket, ReplaySeries } from '../replay/replay-market.js';
+import { readManifest } from './manifest.js';
+import { readRecording } from './read-recording.js';
+
+/** A folder of recordings as a replay market. @throws BadInputError */
+export async function openRecordings(folder: string): Promise<ReplayMarket> {
+  const series: ReplaySeries[] = [];
+  const bySeries = new Map<string, Candle[]>();
+  for (const recording of await readManifest(folder)) {
+    const { symbol, timeframe } = recording;
+    const candles = await readRecording(recording, folder);
+    const first = candles[0];
+    const last = candles.at(-1);
+    if (!first || !last) continue;
+    bySeries.set(`${symbol} ${timeframe}`, candles);
+    series.push({ symbol, timeframe, fromMs: first.openMs, toMs: alwaysOpen.closeOf(timeframe, last.openMs) });
+  }
+  return {
+    series,
+    candles({ symbol, timeframe, fromMs, toMs, limit }) {
+      const candles = bySeries.get(`${symbol} ${timeframe}`) ?? [];
+      const start = firstAtOrAfter(candles, fromMs);
+      const end = Math.min(start + limit, firstAtOrAfter(candles, toMs));
+      return candles.slice(start, end);
+    },
+    forming: () => undefined,
+  };
+}
+
+/** Index of the first candle that opens at `ms` or later, by bisection. */
+function firstAtOrAfter(candles: readonly Candle[], ms: number): number {
+  let low = 0;
+  let high = candles.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((candles[middle]?.openMs ?? 0) < ms) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
