@@ -1,4 +1,6 @@
 export { type Database, type DatabaseOptions, connectDatabase } from './connect.js';
+export { type OwnedFolder, ownFolder, ownerOf } from './embedded/own-folder.js';
+export { type EmbeddedPostgres, embeddedFolder, startEmbeddedPostgres } from './embedded/start-embedded.js';
 export { DatabaseError, DatabaseSilentError, DatabaseUnusableError } from './errors.js';
 export { migrateDatabase } from './migrate.js';
 export { type Leadership, lead } from './leader.js';
