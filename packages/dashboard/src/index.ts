@@ -1,1 +1,1 @@
-export {};
+export { type Dashboard, type DashboardOptions, startDashboard } from './start-dashboard.js';

@@ -1,6 +1,7 @@
 import { calendarOf, tailDemand, tailSchedule, timeframeMs, type ProviderTraits } from '@candlefleet/core';
 import { listTrackedSeries, type Database, type TrackedSeries } from '@candlefleet/db';
 import {
+  backfillJobOptions,
   backfillQueueName,
   MAINTENANCE_QUEUE,
   maintenanceSchedulers,
@@ -68,7 +69,7 @@ function toSpec(series: TrackedSeries, traits: ProviderTraits, stretch: number):
     stretch,
   });
   const data = { v: 1, seriesId, provider, symbol, timeframe, calendar: series.calendar, kind: 'tail' } as const;
-  return { id: tailSchedulerId(seriesId), name: 'tail', everyMs, offsetMs, data };
+  return { id: tailSchedulerId(seriesId), name: 'tail', everyMs, offsetMs, data, options: backfillJobOptions('tail') };
 }
 
 async function syncQueue(deps: SyncDeps, queue: string, desired: readonly SchedulerSpec[], nowMs: number): Promise<void> {

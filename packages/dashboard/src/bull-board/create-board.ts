@@ -1,0 +1,37 @@
+import { createBullBoard } from '@bull-board/api';
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import { ExpressAdapter } from '@bull-board/express';
+import { listProviders, type Database } from '@candlefleet/db';
+import { backfillQueueName, MAINTENANCE_QUEUE, type QueueConnection } from '@candlefleet/queue';
+import type { Logger } from 'pino';
+import type { Router } from 'express';
+
+export interface BullBoard {
+  readonly router: Router;
+  /** Shows queues that are new. */
+  refresh(): Promise<void>;
+}
+
+/** Bull Board over the queues of all providers, and of upkeep. */
+export function createBoard(options: { db: Database; queues: QueueConnection; basePath: string; log: Logger }): BullBoard {
+  const { db, queues, basePath, log } = options;
+  const adapter = new ExpressAdapter();
+  adapter.setBasePath(basePath);
+  const board = createBullBoard({
+    queues: [],
+    serverAdapter: adapter,
+    options: { uiConfig: { boardTitle: 'candlefleet', hideRedisDetails: queues.backend === 'postgres' } },
+  });
+  const shown = new Set<string>();
+  return {
+    router: adapter.getRouter(),
+    async refresh() {
+      for (const name of [...(await listProviders(db)).map(backfillQueueName), MAINTENANCE_QUEUE]) {
+        if (shown.has(name)) continue;
+        board.addQueue(new BullMQAdapter(queues.queue(name)));
+        shown.add(name);
+        log.debug({ queue: name }, 'shown in Bull Board');
+      }
+    },
+  };
+}
