@@ -38,9 +38,10 @@ export {
   assessAnswer,
   confirmHoles,
 } from './coverage/assess-answer.js';
+export { type SeriesRecord, type SeriesState, type SeriesStatus, seriesStatus } from './coverage/series-status.js';
 export { SLICE_CANDLES, cutSlices } from './plan/cut-slices.js';
 export { type Demand, tailDemand } from './plan/demand.js';
-export { type TailSchedule, spreadWindowMs, tailSchedule } from './plan/tail-schedule.js';
+export { TAIL_GRACE_MS, type TailSchedule, spreadWindowMs, tailSchedule } from './plan/tail-schedule.js';
 export {
   EXECUTION_KINDS,
   EXECUTION_STATUSES,

@@ -28,10 +28,12 @@ export { createMarketCache } from './queries/market-cache.js';
 export { type DueExecution, type Plan, listDueExecutions, planExecutions } from './queries/plan-executions.js';
 export { pruneExecutions, pruneWorkers } from './queries/prune-executions.js';
 export { findSeries, readCandles } from './queries/read-candles.js';
+export { type FleetFacts, type WorkerFacts, readFleetFacts } from './queries/fleet-facts.js';
+export { ensureReader } from './queries/ensure-reader.js';
 export { type Reaped, reapExecutions } from './queries/reap-executions.js';
 export { type OpenRun, type RunRequest, endRun, listOpenRuns, readRun, startRun } from './queries/runs.js';
 export { wakeProducer } from './queries/wake-producer.js';
-export { type SeriesFacts, countCandles, readSeriesFacts } from './queries/series-status.js';
+export { type SeriesFacts, readSeriesFacts } from './queries/series-status.js';
 export { type Chunk, type ChunkAnswer, type StoredChunk, storeChunk } from './queries/store-chunk.js';
 export {
   type SymbolToTrack,

@@ -4,6 +4,7 @@ import {
   intersectRanges,
   lastClosedOpen,
   spreadWindowMs,
+  TAIL_GRACE_MS,
   TIMEFRAMES,
   type ProviderTraits,
 } from '@candlefleet/core';
@@ -32,8 +33,6 @@ export interface PlanDeps {
 /** Slices under way per series and per provider: the queue stays short however long the history. */
 const PER_SERIES = 2;
 const PER_PROVIDER = 32;
-/** A candle that its tail has not brought this long after its slot is planned like any other. */
-const TAIL_GRACE_MS = 120_000;
 
 /**
  * Cuts what is missing into executions, newest first (T1): history for the watchlist, manual for people's runs.

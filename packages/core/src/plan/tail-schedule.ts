@@ -8,6 +8,9 @@ export interface TailSchedule {
   readonly offsetMs: number;
 }
 
+/** A candle that its tail has not brought this long after its slot is planned like any other. */
+export const TAIL_GRACE_MS = 120_000;
+
 const SHORTEST_CADENCE_MS = 60_000;
 const WIDEST_SPREAD_MS = 60_000;
 

@@ -67,7 +67,7 @@ export interface SymbolInfo {
 /** A source of candles. One per provider and process. */
 export interface CandleSource {
   readonly traits: ProviderTraits;
-  /** The host that answers: a series keeps to the one its first candle came from. */
+  /** The host that answers, or what a replay server replays: a series keeps to the one its first candle came from. */
   readonly origin: string;
   /** Pages from `fromMs` on, ascending, until the range is answered. @throws ProviderError subclasses */
   fetchCandles(request: FetchRequest): AsyncIterable<CandlePage>;
@@ -75,5 +75,7 @@ export interface CandleSource {
   findSymbols(query: string, signal: AbortSignal): Promise<SymbolInfo[]>;
   /** Open time of the earliest candle the provider has; undefined where it cannot tell. */
   findFirstCandle(symbol: string, timeframe: Timeframe, signal: AbortSignal): Promise<number | undefined>;
+  /** Resolves when the provider answers at all. @throws ProviderError subclasses */
+  ping(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

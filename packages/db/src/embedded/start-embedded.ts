@@ -13,11 +13,12 @@ import { canReach, chooseServerUser, type ServerUser } from './server-user.js';
 export interface EmbeddedPostgres {
   readonly url: string;
   readonly port: number;
-  readonly pid: number;
   /** Where its files are; not under the data folder where its unprivileged user could not reach them. */
   readonly folder: string;
   /** It was running already: its last owner was killed. */
   readonly adopted: boolean;
+  /** Brings a server that has ended up again, on the same port. Answers whether it had. */
+  revive(): Promise<boolean>;
   /** Stops the server, cleanly where it can. */
   close(): Promise<void>;
 }
@@ -47,15 +48,28 @@ export async function startEmbeddedPostgres(options: {
   try {
     const binaries = findBinaries(user, SHARED_FOLDER);
     const password = readPassword(path.join(folder, 'password'));
-    const server = await bringUp({ folder, user, binaries, password, port: options.port });
-    const url = urlOf(server.port, password, DATABASE);
-    await createDatabase(server.port, password);
+    const setup = { folder, user, binaries, password };
+    const { port, adopted, ...server } = await bringUp({ ...setup, port: options.port });
+    await createDatabase(port, password);
+    let pid = server.pid;
+    let reviving: Promise<boolean> | undefined;
+    const revive = async (): Promise<boolean> => {
+      if (isRunning(pid)) return false;
+      pid = (await bringUp({ ...setup, port })).pid;
+      return true;
+    };
     return {
-      ...server,
-      url,
+      url: urlOf(port, password, DATABASE),
+      port,
       folder,
+      adopted,
+      revive() {
+        reviving ??= revive().finally(() => (reviving = undefined));
+        return reviving;
+      },
       async close() {
-        await stopPostmaster(server.pid);
+        await reviving?.catch(() => {});
+        await stopPostmaster(pid);
         owned.release();
       },
     };

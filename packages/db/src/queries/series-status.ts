@@ -14,6 +14,7 @@ export interface SeriesFacts {
   readonly settled: Range[];
   readonly covered: Range[];
   readonly unconfirmed: Range[];
+  /** Candles stored within the wanted range. */
   readonly storedCandles: number;
   readonly lastCandleMs: number | null;
   readonly unfinished: number;
@@ -35,7 +36,10 @@ export async function readSeriesFacts(db: Database): Promise<SeriesFacts[]> {
       select t.series_id as "seriesId", t.provider, t.symbol, t.timeframe, t.calendar, t.active,
         to_ms(t.wanted_from) as "wantedFromMs", to_ms(t.wanted_to) as "wantedToMs",
         ranges_to_ms(settled_of(c)) as settled, ranges_to_ms(c.covered) as covered,
-        ranges_to_ms(c.unconfirmed) as unconfirmed, c.candle_count as "storedCandles",
+        ranges_to_ms(c.unconfirmed) as unconfirmed, 
+        (c.candle_count
+          - (select count(*) from market_data m where m.series_id = t.series_id and m.time < t.wanted_from)
+          - (select count(*) from market_data m where m.series_id = t.series_id and m.time >= t.wanted_to))::float8 as "storedCandles",
         to_ms(c.last_candle) as "lastCandleMs", coalesce(f.streak, 0) as streak,
         (select count(*) from backfill_state_persistent e where e.series_id = t.series_id
           and e.status in ('pending', 'in_progress'))::int as unfinished,
@@ -50,15 +54,4 @@ export async function readSeriesFacts(db: Database): Promise<SeriesFacts[]> {
     covered: parseRanges(row.covered),
     unconfirmed: parseRanges(row.unconfirmed),
   }));
-}
-
-/** How many candles are stored before `beforeMs` and after `afterMs`: what lies outside the wanted range. */
-export async function countCandles(db: Database, seriesId: number, range: Range): Promise<number> {
-  const [row] = await db.run(
-    'count candles',
-    (sql) => sql<{ count: number }[]>`
-      select count(*)::float8 as count from market_data
-      where series_id = ${seriesId} and time >= from_ms(${range.fromMs}) and time < from_ms(${range.toMs})`,
-  );
-  return row?.count ?? 0;
 }

@@ -36,6 +36,7 @@ const MARKETS_WEIGHT: Record<string, number> = { binance: 20, binanceus: 20, rep
 
 // A number that is none becomes NaN, so that the check rejects its row and not the whole answer.
 const loose = z.union([z.number(), z.null(), z.undefined()]).transform((n) => n ?? Number.NaN);
+const replaySchema = z.object({ identity: z.string() });
 const rowsSchema = z.array(z.tuple([z.int(), loose, loose, loose, loose, loose]).rest(z.unknown()));
 
 /** A provider by its ccxt id; `replay` is ccxt's binance, pointed at a replay server. */
@@ -77,9 +78,25 @@ export async function openCcxtSource(provider: string, options: SourceOptions): 
     return parseRows(provider, rows);
   }
 
+  async function readOrigin(): Promise<string> {
+    const base = options.baseUrl ?? apiUrl(exchange.urls['api'], provider);
+    if (provider !== 'replay') return new URL(base).host;
+    // A replay server's port changes from start to start; what it replays does not.
+    const context: WireContext = { purpose: 'time', weight: 1, urgent: true, signal: AbortSignal.timeout(TIMEOUT_MS) };
+    const answer = await call(context, async () => (await wire.fetch(new URL('/replay/series', base).href, {})).json());
+    return replaySchema.parse(answer).identity;
+  }
+
   return {
     traits,
-    origin: new URL(options.baseUrl ?? apiUrl(exchange.urls['api'], provider)).host,
+    origin: await readOrigin(),
+    async ping(signal) {
+      const context: WireContext = { purpose: 'time', weight: 1, urgent: true, signal };
+      await call(context, async () => {
+        if (exchange.has['fetchTime']) await exchange.fetchTime();
+        else await exchange.fetchMarkets();
+      });
+    },
     fetchCandles: (request) =>
       fetchPages(
         ({ purpose, fromMs, limit }) =>

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { alwaysOpen, type Candle } from '@candlefleet/core';
 import type { ReplayMarket, ReplaySeries } from '../replay/replay-market.js';
 import { readManifest } from './manifest.js';
@@ -7,7 +8,8 @@ import { readRecording } from './read-recording.js';
 export async function openRecordings(folder: string): Promise<ReplayMarket> {
   const series: ReplaySeries[] = [];
   const bySeries = new Map<string, Candle[]>();
-  for (const recording of await readManifest(folder)) {
+  const recordings = await readManifest(folder);
+  for (const recording of recordings) {
     const { symbol, timeframe } = recording;
     const candles = await readRecording(recording, folder);
     const first = candles[0];
@@ -16,7 +18,9 @@ export async function openRecordings(folder: string): Promise<ReplayMarket> {
     bySeries.set(`${symbol} ${timeframe}`, candles);
     series.push({ symbol, timeframe, fromMs: first.openMs, toMs: alwaysOpen.closeOf(timeframe, last.openMs) });
   }
+  const digest = createHash('sha256').update(JSON.stringify(recordings)).digest('hex');
   return {
+    identity: `recordings-${digest.slice(0, 12)}`,
     series,
     candles({ symbol, timeframe, fromMs, toMs, limit }) {
       const candles = bySeries.get(`${symbol} ${timeframe}`) ?? [];

@@ -12,6 +12,8 @@ export interface ReplaySeries {
 
 /** What a replay server serves: recordings, or the simulated market. Its candles are the truth that checks call. */
 export interface ReplayMarket {
+  /** Tells one market from another: a series keeps to the one that its first candle came from. */
+  readonly identity: string;
   readonly series: readonly ReplaySeries[];
   /** At most `limit` candles that open in `[fromMs, toMs)` and have closed by `nowMs`, ascending. */
   candles(ask: CandlesAsk): Candle[];

@@ -111,7 +111,7 @@ export async function startReplayServer(options: ReplayServerOptions): Promise<R
       case '/api/v3/klines':
         return klines(url.searchParams, nowMs, lies);
       case '/replay/series':
-        return { status: 200, body: options.market.series };
+        return { status: 200, body: { identity: options.market.identity, series: options.market.series } };
       default:
         return { status: 404, body: { code: -1000, msg: 'A replay server answers /api/v3/ping, time, exchangeInfo and klines.' } };
     }

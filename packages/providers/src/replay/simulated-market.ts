@@ -32,6 +32,7 @@ const VOLUME_UNITS = 100_000;
 export function createSimulatedMarket(options: SimulationOptions): ReplayMarket {
   const instruments = new Map(options.symbols.map((symbol) => [symbol, createInstrument(options.seed, symbol)]));
   return {
+    identity: `simulated-market-${options.seed}`,
     series: options.symbols.flatMap((symbol) =>
       TIMEFRAMES.map((timeframe) => ({ symbol, timeframe, fromMs: SIMULATED_LISTING_MS })),
     ),

@@ -1,0 +1,109 @@
+import { asFleetError } from '@candlefleet/core';
+import { listProviders, readFleetFacts, type Database } from '@candlefleet/db';
+import { providerTraits } from '@candlefleet/providers';
+import { locateFleet, openQueues, openWarehouse, withSource } from '../connect-fleet.js';
+import { EXIT } from '../errors.js';
+import type { CommandContext } from './context.js';
+
+interface Finding {
+  readonly check: string;
+  readonly ok: boolean;
+  readonly found: string;
+  readonly remedy?: string;
+}
+
+const OLDEST_NODE = [20, 19] as const;
+const OLDEST_POSTGRES = 150_000;
+const WORST_SKEW_MS = 2_000;
+const PING_MS = 10_000;
+const CLOSE_MS = 5_000;
+
+/** Looks at everything that the fleet stands on; each finding with its remedy. Answers the exit code. */
+export async function doctor(context: CommandContext): Promise<number> {
+  const findings: Finding[] = [checkNode()];
+  let db: Database | undefined;
+  try {
+    locateFleet(context.settings);
+    db = openWarehouse(context.settings, 'doctor');
+    findings.push(...(await checkDatabase(db)));
+    findings.push(await checkQueue(context));
+    for (const provider of await providersToTry(db)) findings.push(await checkProvider(context, db, provider));
+  } catch (thrown) {
+    findings.push({ check: 'fleet', ok: false, found: asFleetError(thrown).message, remedy: 'Start it with `npm start`.' });
+  } finally {
+    await db?.close();
+  }
+  context.output.value({ ok: findings.every((one) => one.ok), findings });
+  for (const { check, ok, found, remedy } of findings) {
+    context.output.line(`${ok ? 'ok  ' : 'BAD '} ${check.padEnd(22)} ${found}`);
+    if (!ok && remedy) context.output.line(`     ${''.padEnd(22)} → ${remedy}`);
+  }
+  return findings.every((one) => one.ok) ? 0 : EXIT.failed;
+}
+
+function checkNode(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const ok = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+  return { check: 'Node', ok, found: process.versions.node, remedy: 'Install Node 20.19 or newer.' };
+}
+
+async function checkDatabase(db: Database): Promise<Finding[]> {
+  const sentMs = Date.now();
+  const dbMs = await db.clockMs();
+  const skewMs = Math.round(dbMs - (sentMs + Date.now()) / 2);
+  const [server] = await db.run(
+    'server facts',
+    (sql) => sql<{ num: number; text: string; used: number; most: number }[]>`
+      select current_setting('server_version_num')::int as num, current_setting('server_version') as text,
+        (select count(*) from pg_stat_activity where backend_type = 'client backend')::int as used,
+        current_setting('max_connections')::int as most`,
+  );
+  const { num = 0, text = '?', used = 0, most = 0 } = server ?? {};
+  const { workers } = await readFleetFacts(db);
+  const alive = workers.filter((worker) => worker.isAlive).length;
+  return [
+    { check: 'database', ok: num >= OLDEST_POSTGRES, found: `Postgres ${text}`, remedy: 'Use Postgres 15 or newer.' },
+    {
+      check: 'clock',
+      ok: Math.abs(skewMs) <= WORST_SKEW_MS,
+      found: `${skewMs} ms off the database's`,
+      remedy: "Set this machine's clock (chrony, ntp): workers refuse to store until then.",
+    },
+    {
+      check: 'connections',
+      ok: used < most * 0.8,
+      found: `${used} of ${most}`,
+      remedy: 'Raise max_connections, or run fewer workers: each holds up to 25 with the queue in Postgres, 8 with Redis.',
+    },
+    { check: 'workers', ok: alive > 0, found: `${alive} alive`, remedy: 'Start one with `candlefleet worker`, or all with `npm start`.' },
+  ];
+}
+
+async function checkQueue(context: CommandContext): Promise<Finding> {
+  const signal = AbortSignal.timeout(PING_MS);
+  try {
+    const queues = await openQueues(context.settings, 'doctor', context.log, signal);
+    await queues.ping();
+    const { backend } = queues;
+    await queues.close({ deadlineMs: CLOSE_MS });
+    return { check: 'queue', ok: true, found: backend === 'redis' ? 'Redis' : 'in Postgres (the single-machine mode)' };
+  } catch (thrown) {
+    return { check: 'queue', ok: false, found: asFleetError(thrown).message, remedy: 'Check REDIS_URL, and that its server is up.' };
+  }
+}
+
+async function providersToTry(db: Database): Promise<string[]> {
+  const known = await listProviders(db);
+  return known.length > 0 ? known : ['binance'];
+}
+
+async function checkProvider(context: CommandContext, db: Database, provider: string): Promise<Finding> {
+  const check = `provider ${provider}`;
+  try {
+    await withSource({ ...context, db }, provider, (source) => source.ping(AbortSignal.timeout(PING_MS)));
+    const { limit, windowMs } = providerTraits(provider).budget;
+    return { check, ok: true, found: `answers; budget ${limit} in ${windowMs / 1_000} s` };
+  } catch (thrown) {
+    return { check, ok: false, found: asFleetError(thrown).message, remedy: 'Check the network, a proxy, or PROVIDER_BASE_URL_… .' };
+  }
+}

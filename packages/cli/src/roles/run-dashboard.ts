@@ -1,0 +1,26 @@
+import { startDashboard } from '@candlefleet/dashboard';
+import { connectDatabase, migrateDatabase } from '@candlefleet/db';
+import { locateFleet, openQueues } from '../connect-fleet.js';
+import type { Settings } from '../environment.js';
+import { runRole } from './run-role.js';
+import { whenReachable } from './when-reachable.js';
+
+export const DASHBOARD_PORT = 8420;
+
+export function runDashboard(settings: Settings): Promise<void> {
+  return runRole(settings, 'dashboard', async (log, signal) => {
+    const { databaseUrl } = locateFleet(settings);
+    await whenReachable(() => migrateDatabase(databaseUrl), log, signal);
+    const db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet dashboard', poolSize: 4 });
+    const queues = await openQueues(settings, 'dashboard', log, signal);
+    const dashboard = await startDashboard({ db, queues, log, port: settings.dashboardPort ?? DASHBOARD_PORT });
+    return {
+      ready: { url: dashboard.url },
+      async close(deadlineMs) {
+        await dashboard.close();
+        await queues.close({ deadlineMs });
+        await db.close();
+      },
+    };
+  });
+}

@@ -1,0 +1,24 @@
+import { connectDatabase, migrateDatabase } from '@candlefleet/db';
+import { providerTraits } from '@candlefleet/providers';
+import { startProducer } from '@candlefleet/producer';
+import { locateFleet, openQueues } from '../connect-fleet.js';
+import type { Settings } from '../environment.js';
+import { runRole } from './run-role.js';
+import { whenReachable } from './when-reachable.js';
+
+export function runProducer(settings: Settings): Promise<void> {
+  return runRole(settings, 'producer', async (log, signal) => {
+    const { databaseUrl } = locateFleet(settings);
+    await whenReachable(() => migrateDatabase(databaseUrl), log, signal);
+    const db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet producer', poolSize: 4 });
+    const queues = await openQueues(settings, 'producer', log, signal);
+    const producer = startProducer({ db, queues, traitsOf: providerTraits, log });
+    return {
+      async close(deadlineMs) {
+        await producer.close();
+        await queues.close({ deadlineMs });
+        await db.close();
+      },
+    };
+  });
+}

@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs';
+import { BadInputError } from '@candlefleet/core';
+import {
+  createSimulatedMarket,
+  faultPlanSchema,
+  openRecordings,
+  parseFaultFlag,
+  SIMULATED_SYMBOLS,
+  startReplayServer,
+  type FaultPlan,
+} from '@candlefleet/providers';
+import { z } from 'zod';
+import type { Settings } from '../environment.js';
+import { runRole } from './run-role.js';
+
+export interface ReplayFlags {
+  readonly port?: number | undefined;
+  readonly recordings?: string | undefined;
+  readonly seed: number;
+  readonly symbols?: readonly string[] | undefined;
+  readonly faults?: string | undefined;
+  readonly fault: readonly string[];
+  readonly weightLimit?: number | undefined;
+}
+
+export function runReplay(settings: Settings, flags: ReplayFlags): Promise<void> {
+  return runRole(settings, 'replay', async () => {
+    const market = flags.recordings
+      ? await openRecordings(flags.recordings)
+      : createSimulatedMarket({ seed: flags.seed, symbols: flags.symbols ?? SIMULATED_SYMBOLS });
+    const { port, weightLimit } = flags;
+    const server = await startReplayServer({ market, port, weightLimit, faults: readFaults(flags) });
+    return { ready: { url: server.url, series: market.series.length }, close: () => server.close() };
+  });
+}
+
+function readFaults({ faults: file, fault: flags, seed }: ReplayFlags): FaultPlan {
+  const plan: FaultPlan = file ? readPlan(file) : { seed, faults: [] };
+  return { ...plan, faults: [...plan.faults, ...flags.map(parseFaultFlag)] };
+}
+
+function readPlan(file: string): FaultPlan {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new BadInputError(`--faults ${file}: no readable JSON file.`, cause);
+  }
+  const parsed = faultPlanSchema.safeParse(json);
+  if (!parsed.success) throw new BadInputError(`--faults ${file}: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}

@@ -1,0 +1,37 @@
+import { systemClock } from '@candlefleet/core';
+import { connectDatabase, createBudget, migrateDatabase } from '@candlefleet/db';
+import { providerTraits } from '@candlefleet/providers';
+import { startWorker } from '@candlefleet/worker';
+import { locateFleet, openQueues, sourceOpener, VERSION } from '../connect-fleet.js';
+import type { Settings } from '../environment.js';
+import { runRole } from './run-role.js';
+import { whenReachable } from './when-reachable.js';
+
+export function runWorker(settings: Settings): Promise<void> {
+  return runRole(settings, 'worker', async (log, signal) => {
+    const { databaseUrl } = locateFleet(settings);
+    await whenReachable(() => migrateDatabase(databaseUrl), log, signal);
+    const db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet worker', poolSize: 6 });
+    const queues = await openQueues(settings, 'worker', log, signal);
+    const worker = await startWorker({
+      db,
+      queues,
+      log,
+      budget: createBudget(db, settings.egressGroup),
+      traitsOf: providerTraits,
+      openSource: sourceOpener(settings, db),
+      version: VERSION,
+      concurrency: settings.workerConcurrency,
+      queueNames: settings.workerQueues,
+      clock: systemClock,
+    });
+    return {
+      ready: { workerId: worker.workerId },
+      async close(deadlineMs) {
+        await worker.close({ deadlineMs });
+        await queues.close({ deadlineMs });
+        await db.close();
+      },
+    };
+  });
+}
