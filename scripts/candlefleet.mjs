@@ -10,7 +10,9 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 const program = new URL('../packages/cli/dist/main.js', import.meta.url);
 if (!existsSync(fileURLToPath(program))) {
-  console.error('candlefleet is not built yet. Run `npm start` once: it installs, builds and starts everything.');
+  console.error(
+    'candlefleet is not built yet. Run `npm start` once: it installs, builds and starts everything.',
+  );
   process.exit(1);
 }
 await import(program.href);

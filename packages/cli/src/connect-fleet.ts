@@ -22,10 +22,19 @@ export function locateFleet(settings: Settings): { databaseUrl: string; redisUrl
 
 /** The warehouse of the fleet that this command is for. @throws NotRunningError */
 export function openWarehouse(settings: Settings, role: string, poolSize = 2): Database {
-  return connectDatabase({ url: locateFleet(settings).databaseUrl, applicationName: `candlefleet ${role}`, poolSize });
+  return connectDatabase({
+    url: locateFleet(settings).databaseUrl,
+    applicationName: `candlefleet ${role}`,
+    poolSize,
+  });
 }
 
-export function openQueues(settings: Settings, role: string, log: Logger, signal?: AbortSignal): Promise<QueueConnection> {
+export function openQueues(
+  settings: Settings,
+  role: string,
+  log: Logger,
+  signal?: AbortSignal,
+): Promise<QueueConnection> {
   return connectQueues({
     ...locateFleet(settings),
     namespace: settings.queueNamespace,
@@ -54,7 +63,13 @@ export async function withSource<T>(
   const known = settings.provider(provider);
   const baseUrl = known.baseUrl ?? (provider === 'replay' ? run?.replayUrl : undefined);
   const gate = createRequestGate(createBudget(db, settings.egressGroup), providerTraits(provider), log);
-  const source = await openSource(provider, { gate, markets: createMarketCache(db), ...known, baseUrl, clock: systemClock });
+  const source = await openSource(provider, {
+    gate,
+    markets: createMarketCache(db),
+    ...known,
+    baseUrl,
+    clock: systemClock,
+  });
   try {
     return await work(source);
   } finally {

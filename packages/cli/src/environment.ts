@@ -2,23 +2,30 @@ import path from 'node:path';
 import { BadInputError } from '@candlefleet/core';
 import { z } from 'zod';
 
-const flag = z
-  .enum(['true', 'false', '1', '0'])
-  .transform((text) => text === 'true' || text === '1');
+const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');
 const port = z.coerce.number().int().min(1).max(65_535);
-const url = (protocols: RegExp, example: string) => z.url({ protocol: protocols, error: `write it as ${example}` });
+const url = (protocols: RegExp, example: string) =>
+  z.url({ protocol: protocols, error: `write it as ${example}` });
 
 /** Every variable that candlefleet reads; .env.example documents them. */
 const schema = z.object({
   DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://host:5432/database with its user and password').optional(),
   REDIS_URL: url(/^rediss?$/, 'redis://host:6379').optional(),
   REDIS_ALLOW_EVICTION: flag.default(false),
-  QUEUE_NAMESPACE: z.string().regex(/^[a-z][a-z0-9_]{0,39}$/, 'up to 40 of a-z, 0-9 and _').optional(),
+  QUEUE_NAMESPACE: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,39}$/, 'up to 40 of a-z, 0-9 and _')
+    .optional(),
   CANDLEFLEET_DATA_DIR: z.string().min(1).default('.candlefleet'),
   WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(16),
   WORKER_QUEUES: z
     .string()
-    .transform((text) => text.split(',').map((name) => name.trim()).filter(Boolean))
+    .transform((text) =>
+      text
+        .split(',')
+        .map((name) => name.trim())
+        .filter(Boolean),
+    )
     .optional(),
   UP_WORKERS: z.coerce.number().int().min(1).max(64).default(2),
   DASHBOARD_PORT: port.optional(),
@@ -53,18 +60,24 @@ export interface Settings {
 /** Reads the environment; every mistake is told at once. @throws BadInputError */
 export function readSettings(env: NodeJS.ProcessEnv, dataDir?: string): Settings {
   // An empty variable is an unset one: compose files write them so.
-  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const set = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  );
   const parsed = schema.safeParse(set);
   const mistakes = parsed.success
     ? []
-    : parsed.error.issues.map((issue) => `${issue.path.join('.')}="${shown(set, issue.path[0])}": ${issue.message}`);
+    : parsed.error.issues.map(
+        (issue) => `${issue.path.join('.')}="${shown(set, issue.path[0])}": ${issue.message}`,
+      );
   for (const [name, value] of Object.entries(set)) {
     if (name.startsWith('PROVIDER_BASE_URL_') && !baseUrl.safeParse(value).success) {
       mistakes.push(`${name}="${value ?? ''}": write it as http://host:port`);
     }
   }
   if (!parsed.success || mistakes.length > 0) {
-    throw new BadInputError(`The environment has ${mistakes.length === 1 ? 'a mistake' : 'mistakes'}:\n  ${mistakes.join('\n  ')}`);
+    throw new BadInputError(
+      `The environment has ${mistakes.length === 1 ? 'a mistake' : 'mistakes'}:\n  ${mistakes.join('\n  ')}`,
+    );
   }
   const values = parsed.data;
   return {

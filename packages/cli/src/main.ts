@@ -19,7 +19,13 @@ import { runProducer } from './roles/run-producer.js';
 import { runReplay } from './roles/run-replay.js';
 import { runWorker } from './roles/run-worker.js';
 import { createOutput } from './terminal/output.js';
-import { parseCount, parseInstant, parseSymbol, parseTimeframe, parseTimeframes } from './terminal/parse-flags.js';
+import {
+  parseCount,
+  parseInstant,
+  parseSymbol,
+  parseTimeframe,
+  parseTimeframes,
+} from './terminal/parse-flags.js';
 import { up } from './up/up.js';
 
 interface GlobalFlags {
@@ -30,7 +36,10 @@ interface GlobalFlags {
 const program = new Command('candlefleet')
   .description('Keeps a warehouse of market-data candles complete and trustworthy.')
   .version(VERSION)
-  .option('--data-dir <folder>', 'where the embedded Postgres and the logs are (CANDLEFLEET_DATA_DIR, else .candlefleet)')
+  .option(
+    '--data-dir <folder>',
+    'where the embedded Postgres and the logs are (CANDLEFLEET_DATA_DIR, else .candlefleet)',
+  )
   .option('--json', 'one JSON value for programs, in place of text')
   .showHelpAfterError('(--help tells more)')
   .exitOverride();
@@ -65,10 +74,22 @@ program
   .option('--fault <fault>', 'kind[:rate[:value]], such as latency:0.2:300', collect, [])
   .action(run((context, flags: Parameters<typeof up>[1]) => up(context, flags)));
 
-program.command('migrate').description("bring the database to this program's schema").action(run((context) => migrate(context)));
-program.command('producer').description('run a producer: plans, schedules, takes back what was left behind').action(() => runProducer(settings()));
-program.command('worker').description('run a worker').action(() => runWorker(settings()));
-program.command('dashboard').description('run the dashboard').action(() => runDashboard(settings()));
+program
+  .command('migrate')
+  .description("bring the database to this program's schema")
+  .action(run((context) => migrate(context)));
+program
+  .command('producer')
+  .description('run a producer: plans, schedules, takes back what was left behind')
+  .action(() => runProducer(settings()));
+program
+  .command('worker')
+  .description('run a worker')
+  .action(() => runWorker(settings()));
+program
+  .command('dashboard')
+  .description('run the dashboard')
+  .action(() => runDashboard(settings()));
 
 program
   .command('replay')
@@ -76,7 +97,9 @@ program
   .option('--port <port>', 'default: a free one', parseCount('--port'))
   .option('--recordings <folder>', 'a folder with recordings.json')
   .option('--seed <number>', 'of the simulated market and of the faults', parseCount('--seed'), 1)
-  .option('--symbols <list>', 'of the simulated market, such as BTC/USDT,ETH/USDT', (text) => text.split(',').map((one) => parseSymbol(one.trim())))
+  .option('--symbols <list>', 'of the simulated market, such as BTC/USDT,ETH/USDT', (text) =>
+    text.split(',').map((one) => parseSymbol(one.trim())),
+  )
   .option('--faults <file>', 'a fault plan')
   .option('--fault <fault>', 'kind[:rate[:value]], such as latency:0.2:300', collect, [])
   .option('--weight-limit <weight>', 'request weight a minute', parseCount('--weight-limit'))
@@ -92,27 +115,37 @@ symbols
   .option('--from <date>', 'where its history starts, or all', 'all')
   .option('--to <date>', 'where its history ends; without it, it goes on')
   .action(
-    run((context, symbol: string, flags: { provider: string; timeframes: string; from: string; to?: string }) =>
-      addSymbol(context, {
-        provider: flags.provider,
-        symbol: parseSymbol(symbol),
-        timeframes: parseTimeframes(flags.timeframes),
-        fromMs: flags.from === 'all' ? 'all' : parseInstant('--from', flags.from),
-        toMs: flags.to === undefined ? undefined : parseInstant('--to', flags.to),
-      }),
+    run(
+      (context, symbol: string, flags: { provider: string; timeframes: string; from: string; to?: string }) =>
+        addSymbol(context, {
+          provider: flags.provider,
+          symbol: parseSymbol(symbol),
+          timeframes: parseTimeframes(flags.timeframes),
+          fromMs: flags.from === 'all' ? 'all' : parseInstant('--from', flags.from),
+          toMs: flags.to === undefined ? undefined : parseInstant('--to', flags.to),
+        }),
     ),
   );
 symbols
   .command('find <query>')
   .description("look for a symbol in a provider's list")
   .requiredOption(...provider)
-  .action(run((context, query: string, flags: { provider: string }) => findSymbols(context, flags.provider, query)));
+  .action(
+    run((context, query: string, flags: { provider: string }) => findSymbols(context, flags.provider, query)),
+  );
 symbols
   .command('remove <symbol>')
   .description('stop tracking a symbol; its candles stay')
   .requiredOption(...provider)
-  .action(run((context, symbol: string, flags: { provider: string }) => removeSymbol(context, flags.provider, parseSymbol(symbol))));
-for (const [name, active] of [['pause', false], ['resume', true]] as const) {
+  .action(
+    run((context, symbol: string, flags: { provider: string }) =>
+      removeSymbol(context, flags.provider, parseSymbol(symbol)),
+    ),
+  );
+for (const [name, active] of [
+  ['pause', false],
+  ['resume', true],
+] as const) {
   symbols
     .command(`${name} <symbol>`)
     .description(active ? 'fetch a paused symbol again' : 'fetch nothing of a symbol until it is resumed')
@@ -123,7 +156,10 @@ for (const [name, active] of [['pause', false], ['resume', true]] as const) {
       ),
     );
 }
-symbols.command('list').description('what is tracked').action(run((context) => listSymbols(context)));
+symbols
+  .command('list')
+  .description('what is tracked')
+  .action(run((context) => listSymbols(context)));
 
 program
   .command('backfill')
@@ -136,16 +172,28 @@ program
   .option('--dry-run', 'tell candles, requests and time to expect, and do nothing')
   .option('--wait', 'stay until it is done')
   .action(
-    run((context, flags: { symbol: string; timeframe: string; from: string; to?: string; provider?: string; dryRun?: boolean; wait?: boolean }) =>
-      backfill(context, {
-        symbol: parseSymbol(flags.symbol),
-        timeframe: parseTimeframe(flags.timeframe),
-        provider: flags.provider,
-        fromMs: parseInstant('--from', flags.from),
-        toMs: flags.to === undefined ? Date.now() : parseInstant('--to', flags.to),
-        dryRun: flags.dryRun ?? false,
-        wait: flags.wait ?? false,
-      }),
+    run(
+      (
+        context,
+        flags: {
+          symbol: string;
+          timeframe: string;
+          from: string;
+          to?: string;
+          provider?: string;
+          dryRun?: boolean;
+          wait?: boolean;
+        },
+      ) =>
+        backfill(context, {
+          symbol: parseSymbol(flags.symbol),
+          timeframe: parseTimeframe(flags.timeframe),
+          provider: flags.provider,
+          fromMs: parseInstant('--from', flags.from),
+          toMs: flags.to === undefined ? Date.now() : parseInstant('--to', flags.to),
+          dryRun: flags.dryRun ?? false,
+          wait: flags.wait ?? false,
+        }),
     ),
   );
 
@@ -156,12 +204,28 @@ executions
   .option('--active', 'pending and in progress only')
   .option('--status <status>')
   .option('--limit <count>', 'at most', parseCount('--limit'), 50)
-  .action(run((context, flags: { active?: boolean; status?: string; limit: number }) => printExecutions(context, flags)));
-executions.command('show <id>').description('one execution and its attempts').action(run((context, id: string) => printExecution(context, id)));
-executions.command('retry <id...>').description('run failed ones again').action(run((context, ids: string[]) => retry(context, ids)));
-executions.command('cancel <id...>').description('give up on what is pending or in progress').action(run((context, ids: string[]) => cancel(context, ids)));
+  .action(
+    run((context, flags: { active?: boolean; status?: string; limit: number }) =>
+      printExecutions(context, flags),
+    ),
+  );
+executions
+  .command('show <id>')
+  .description('one execution and its attempts')
+  .action(run((context, id: string) => printExecution(context, id)));
+executions
+  .command('retry <id...>')
+  .description('run failed ones again')
+  .action(run((context, ids: string[]) => retry(context, ids)));
+executions
+  .command('cancel <id...>')
+  .description('give up on what is pending or in progress')
+  .action(run((context, ids: string[]) => cancel(context, ids)));
 
-program.command('status').description('how complete the warehouse is').action(run((context) => printStatus(context)));
+program
+  .command('status')
+  .description('how complete the warehouse is')
+  .action(run((context) => printStatus(context)));
 program
   .command('export <symbol> <timeframe>')
   .description("stream a series' candles to stdout")
@@ -170,24 +234,36 @@ program
   .option('--provider <id>', 'where several have the series')
   .option('--format <format>', 'csv or jsonl', 'csv')
   .action(
-    run((context, symbol: string, timeframe: string, flags: { from?: string; to?: string; provider?: string; format: string }) =>
-      exportCandles(context, {
-        symbol: parseSymbol(symbol),
-        timeframe: parseTimeframe(timeframe),
-        provider: flags.provider,
-        fromMs: flags.from === undefined ? undefined : parseInstant('--from', flags.from),
-        toMs: flags.to === undefined ? undefined : parseInstant('--to', flags.to),
-        format: flags.format,
-      }),
+    run(
+      (
+        context,
+        symbol: string,
+        timeframe: string,
+        flags: { from?: string; to?: string; provider?: string; format: string },
+      ) =>
+        exportCandles(context, {
+          symbol: parseSymbol(symbol),
+          timeframe: parseTimeframe(timeframe),
+          provider: flags.provider,
+          fromMs: flags.from === undefined ? undefined : parseInstant('--from', flags.from),
+          toMs: flags.to === undefined ? undefined : parseInstant('--to', flags.to),
+          format: flags.format,
+        }),
     ),
   );
-program.command('url').description('a connection string that can read everything and change nothing').action(run((context) => printUrl(context)));
+program
+  .command('url')
+  .description('a connection string that can read everything and change nothing')
+  .action(run((context) => printUrl(context)));
 program
   .command('reset')
-  .description("delete everything in the data folder, candles included")
+  .description('delete everything in the data folder, candles included')
   .option('--yes', 'do it')
   .action(run((context, flags: { yes?: boolean }) => reset(context, flags)));
-program.command('doctor').description('look at everything that the fleet stands on').action(run((context) => doctor(context)));
+program
+  .command('doctor')
+  .description('look at everything that the fleet stands on')
+  .action(run((context) => doctor(context)));
 
 try {
   await program.parseAsync();
@@ -198,7 +274,8 @@ try {
     if (program.opts<GlobalFlags>().json) {
       process.stderr.write(`${JSON.stringify({ error: { code: error.code, message: error.message } })}\n`);
     } else process.stderr.write(`candlefleet: ${error.message}\n`);
-    if (error.code === 'unexpected' && thrown instanceof Error) process.stderr.write(`${thrown.stack ?? ''}\n`);
+    if (error.code === 'unexpected' && thrown instanceof Error)
+      process.stderr.write(`${thrown.stack ?? ''}\n`);
     process.exitCode = exitCodeOf(error);
     // A role may hold sockets open by now: what failed to start must end.
     process.exit();

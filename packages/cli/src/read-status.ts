@@ -8,7 +8,13 @@ import {
   type SeriesStatus,
   type Timeframe,
 } from '@candlefleet/core';
-import { readFleetFacts, readSeriesFacts, type Database, type FleetFacts, type SeriesFacts } from '@candlefleet/db';
+import {
+  readFleetFacts,
+  readSeriesFacts,
+  type Database,
+  type FleetFacts,
+  type SeriesFacts,
+} from '@candlefleet/db';
 import { providerTraits } from '@candlefleet/providers';
 
 export interface SeriesLine extends SeriesStatus {

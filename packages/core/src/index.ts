@@ -10,13 +10,7 @@ export {
   subtractRanges,
   unionRanges,
 } from './range.js';
-export {
-  type Calendar,
-  isAligned,
-  lastClosedOpen,
-  openAtOrAfter,
-  opensIn,
-} from './calendar/calendar.js';
+export { type Calendar, isAligned, lastClosedOpen, openAtOrAfter, opensIn } from './calendar/calendar.js';
 export { alwaysOpen } from './calendar/always-open.js';
 export { calendarOf } from './calendar/calendar-of.js';
 export { BadInputError, FleetError, type FleetErrorInit, asFleetError } from './errors.js';
@@ -38,7 +32,12 @@ export {
   assessAnswer,
   confirmHoles,
 } from './coverage/assess-answer.js';
-export { type SeriesRecord, type SeriesState, type SeriesStatus, seriesStatus } from './coverage/series-status.js';
+export {
+  type SeriesRecord,
+  type SeriesState,
+  type SeriesStatus,
+  seriesStatus,
+} from './coverage/series-status.js';
 export { SLICE_CANDLES, cutSlices } from './plan/cut-slices.js';
 export { type Demand, tailDemand } from './plan/demand.js';
 export { TAIL_GRACE_MS, type TailSchedule, spreadWindowMs, tailSchedule } from './plan/tail-schedule.js';

@@ -29,7 +29,7 @@ export function unionRanges(a: Ranges, b: Ranges): Range[] {
 /** What is in `a` and in `b`. */
 export function intersectRanges(a: Ranges, b: Ranges): Range[] {
   const common: Range[] = [];
-  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+  for (let i = 0, j = 0; i < a.length && j < b.length;) {
     const left = a[i] as Range;
     const right = b[j] as Range;
     const fromMs = Math.max(left.fromMs, right.fromMs);

@@ -14,7 +14,10 @@ export function guardRequests(): RequestHandler {
     };
     const host = request.headers.host ?? '';
     if (!LOOPBACK.has(hostnameOf(`http://${host}`))) {
-      return refuse(403, `The dashboard answers on this machine only (localhost or 127.0.0.1), and was asked as "${host}".`);
+      return refuse(
+        403,
+        `The dashboard answers on this machine only (localhost or 127.0.0.1), and was asked as "${host}".`,
+      );
     }
     const { origin } = request.headers;
     if (origin !== undefined && origin !== `http://${host}`) {
@@ -26,7 +29,10 @@ export function guardRequests(): RequestHandler {
       return refuse(403, 'Requests from pages of other sites are refused.');
     }
     if (request.headers['content-type'] !== undefined && !request.is('application/json')) {
-      return refuse(415, 'A request that changes something carries JSON (content-type: application/json) or nothing.');
+      return refuse(
+        415,
+        'A request that changes something carries JSON (content-type: application/json) or nothing.',
+      );
     }
     return next();
   };

@@ -18,7 +18,10 @@ export interface Database {
   readonly sql: postgres.Sql;
   readonly orm: PostgresJsDatabase;
   /** Runs one statement, with the client's own deadline. @throws DatabaseError, DatabaseSilentError */
-  run<T extends readonly object[]>(what: string, statement: (sql: postgres.Sql) => postgres.PendingQuery<T>): Promise<T>;
+  run<T extends readonly object[]>(
+    what: string,
+    statement: (sql: postgres.Sql) => postgres.PendingQuery<T>,
+  ): Promise<T>;
   /** The database's clock in milliseconds. */
   clockMs(): Promise<number>;
   close(): Promise<void>;
@@ -73,7 +76,10 @@ export function connectDatabase(options: DatabaseOptions): Database {
       }
     },
     async clockMs() {
-      const [row] = await database.run('clock', (q) => q<{ now: number }[]>`select to_ms(clock_timestamp()) as now`);
+      const [row] = await database.run(
+        'clock',
+        (q) => q<{ now: number }[]>`select to_ms(clock_timestamp()) as now`,
+      );
       return row?.now ?? Number.NaN;
     },
     close: () => sql.end({ timeout: CLOSE_DEADLINE_SECONDS }),

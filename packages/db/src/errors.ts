@@ -38,7 +38,8 @@ export class DatabaseUnusableError extends FleetError {
 /** The five-character SQLSTATE of a driver's error, or of the error that Drizzle wrapped around it. */
 export function sqlStateOf(thrown: unknown): string | undefined {
   for (let error = thrown; error instanceof Error; error = error.cause) {
-    if ('code' in error && typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code)) return error.code;
+    if ('code' in error && typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code))
+      return error.code;
   }
   return undefined;
 }

@@ -25,7 +25,12 @@ export {
   readExecution,
 } from './queries/list-executions.js';
 export { createMarketCache } from './queries/market-cache.js';
-export { type DueExecution, type Plan, listDueExecutions, planExecutions } from './queries/plan-executions.js';
+export {
+  type DueExecution,
+  type Plan,
+  listDueExecutions,
+  planExecutions,
+} from './queries/plan-executions.js';
 export { pruneExecutions, pruneWorkers } from './queries/prune-executions.js';
 export { findSeries, readCandles } from './queries/read-candles.js';
 export { type FleetFacts, type WorkerFacts, readFleetFacts } from './queries/fleet-facts.js';

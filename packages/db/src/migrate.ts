@@ -17,7 +17,12 @@ const OLDEST_SERVER = 150_000;
  * @throws DatabaseUnusableError when the server is too old, the database too new, or the role lacks a right
  */
 export async function migrateDatabase(url: string): Promise<void> {
-  const sql = postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 10, connection: { TimeZone: 'UTC' } });
+  const sql = postgres(url, {
+    max: 1,
+    onnotice: () => {},
+    connect_timeout: 10,
+    connection: { TimeZone: 'UTC' },
+  });
   try {
     await refuseOldServer(sql);
     await sql`select pg_advisory_lock(${MIGRATION_LOCK})`;

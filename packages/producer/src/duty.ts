@@ -9,7 +9,12 @@ export interface Duty {
 /** What arrives within this time is one wake. */
 const GATHER_MS = 50;
 
-export function startDuty(options: { name: string; everyMs: number; work: () => Promise<void>; log: Logger }): Duty {
+export function startDuty(options: {
+  name: string;
+  everyMs: number;
+  work: () => Promise<void>;
+  log: Logger;
+}): Duty {
   const { name, everyMs, work, log } = options;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;

@@ -1,1 +1,7 @@
-export { type Producer, type ProducerOptions, type ProducerTimings, PRODUCER_TIMINGS, startProducer } from './start-producer.js';
+export {
+  type Producer,
+  type ProducerOptions,
+  type ProducerTimings,
+  PRODUCER_TIMINGS,
+  startProducer,
+} from './start-producer.js';

@@ -59,7 +59,9 @@ export async function planBackfill(deps: PlanDeps): Promise<number> {
 /** Up to where to look: the newest candle whose tail should have come by now. */
 async function horizonsOf(deps: PlanDeps): Promise<PlanningHorizon[]> {
   const nowMs = await deps.now();
-  const calendars = new Map((await listTrackedSeries(deps.db)).map((s) => [`${s.provider} ${s.calendar}`, s]));
+  const calendars = new Map(
+    (await listTrackedSeries(deps.db)).map((s) => [`${s.provider} ${s.calendar}`, s]),
+  );
   return [...calendars.values()].flatMap((one) =>
     TIMEFRAMES.map((timeframe) => {
       const calendar = calendarOf(one.calendar);

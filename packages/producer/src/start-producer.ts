@@ -69,8 +69,11 @@ export function startProducer(options: ProducerOptions): Producer {
 
   const done = (async () => {
     while (!stop.signal.aborted) {
-      await term().catch((error: unknown) => options.log.warn({ err: error }, 'could not lead; trying again'));
-      if (!stop.signal.aborted) await sleep(timings.leadMs, undefined, { signal: stop.signal }).catch(() => {});
+      await term().catch((error: unknown) =>
+        options.log.warn({ err: error }, 'could not lead; trying again'),
+      );
+      if (!stop.signal.aborted)
+        await sleep(timings.leadMs, undefined, { signal: stop.signal }).catch(() => {});
     }
   })();
 

@@ -44,11 +44,20 @@ function isFresh(series: TrackedSeries, nowMs: number): boolean {
   return series.active && (series.wantedToMs === null || series.wantedToMs > nowMs);
 }
 
-function desiredSchedulers(deps: SyncDeps, provider: string, series: readonly TrackedSeries[]): SchedulerSpec[] {
+function desiredSchedulers(
+  deps: SyncDeps,
+  provider: string,
+  series: readonly TrackedSeries[],
+): SchedulerSpec[] {
   const traits = deps.traitsOf(provider);
   const cadences = series.map((one) => one.everyMs ?? timeframeMs(one.timeframe));
   const demand = tailDemand(cadences, traits.pageWeight, traits.budget);
-  const told = { provider, series: series.length, weight: Math.round(demand.weight), allowed: demand.allowed };
+  const told = {
+    provider,
+    series: series.length,
+    weight: Math.round(demand.weight),
+    allowed: demand.allowed,
+  };
   if (demand.stretch > 1) {
     deps.log.warn(
       { ...told, stretch: demand.stretch },
@@ -68,11 +77,31 @@ function toSpec(series: TrackedSeries, traits: ProviderTraits, stretch: number):
     everyMs: series.everyMs ?? undefined,
     stretch,
   });
-  const data = { v: 1, seriesId, provider, symbol, timeframe, calendar: series.calendar, kind: 'tail' } as const;
-  return { id: tailSchedulerId(seriesId), name: 'tail', everyMs, offsetMs, data, options: backfillJobOptions('tail') };
+  const data = {
+    v: 1,
+    seriesId,
+    provider,
+    symbol,
+    timeframe,
+    calendar: series.calendar,
+    kind: 'tail',
+  } as const;
+  return {
+    id: tailSchedulerId(seriesId),
+    name: 'tail',
+    everyMs,
+    offsetMs,
+    data,
+    options: backfillJobOptions('tail'),
+  };
 }
 
-async function syncQueue(deps: SyncDeps, queue: string, desired: readonly SchedulerSpec[], nowMs: number): Promise<void> {
+async function syncQueue(
+  deps: SyncDeps,
+  queue: string,
+  desired: readonly SchedulerSpec[],
+  nowMs: number,
+): Promise<void> {
   const { queues, log } = deps;
   const actual = await queues.readSchedulers(queue);
   const wanted = new Map(desired.map((spec) => [spec.id, spec]));
@@ -82,7 +111,10 @@ async function syncQueue(deps: SyncDeps, queue: string, desired: readonly Schedu
   await inFlight(wrong, (spec) => queues.upsertScheduler(queue, spec));
   const broken = wrong.filter((spec) => actual.has(spec.id)).length;
   if (surplus.length + wrong.length > 0) {
-    log.info({ queue, added: wrong.length - broken, mended: broken, removed: surplus.length }, 'schedulers synced');
+    log.info(
+      { queue, added: wrong.length - broken, mended: broken, removed: surplus.length },
+      'schedulers synced',
+    );
   }
 }
 

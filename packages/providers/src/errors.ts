@@ -11,7 +11,11 @@ interface ProviderErrorInit {
 export abstract class ProviderError extends FleetError {
   readonly provider: string;
 
-  protected constructor(code: string, retryable: boolean, { provider, what, retryAfterMs, cause }: ProviderErrorInit) {
+  protected constructor(
+    code: string,
+    retryable: boolean,
+    { provider, what, retryAfterMs, cause }: ProviderErrorInit,
+  ) {
     super({ code, message: `${provider}: ${what}`, retryable, retryAfterMs, cause });
     this.provider = provider;
   }

@@ -54,7 +54,8 @@ export async function* fetchPages(
   }
   while (cursorMs < toMs) {
     const page = await fetchPage(ask, request, options, cursorMs);
-    if (page.asked.toMs <= cursorMs) throw new Error(`paging stands still at ${new Date(cursorMs).toISOString()}`);
+    if (page.asked.toMs <= cursorMs)
+      throw new Error(`paging stands still at ${new Date(cursorMs).toISOString()}`);
     yield page;
     cursorMs = page.asked.toMs;
   }
@@ -67,7 +68,15 @@ function reachStart({ calendar, timeframe }: FetchRequest, { traits, clock }: Pa
 }
 
 function beyondReach(range: Range): CandlePage {
-  return { asked: range, candles: [], proven: [], unconfirmed: [], unavailable: [range], requests: 0, confirmations: 0 };
+  return {
+    asked: range,
+    candles: [],
+    proven: [],
+    unconfirmed: [],
+    unavailable: [range],
+    requests: 0,
+    confirmations: 0,
+  };
 }
 
 async function fetchPage(
@@ -96,15 +105,25 @@ async function fetchPage(
     omitsEmptyCandles: traits.omitsEmptyCandles,
   });
   const wentPast = lastMs >= askedTo;
-  const holes = wentPast && assessed.rest ? normalizeRanges([...assessed.holes, assessed.rest]) : assessed.holes;
+  const holes =
+    wentPast && assessed.rest ? normalizeRanges([...assessed.holes, assessed.rest]) : assessed.holes;
   const rest = wentPast ? undefined : assessed.rest;
   const inside = (candles: readonly Candle[], range: Range) =>
     candles.filter((c) => c.openMs >= range.fromMs && c.openMs < range.toMs);
   if (holes.length === 0 && !rest) {
-    return { asked, candles: inside(first, asked), ...page(assessed.proven, []), requests: 1, confirmations: 0 };
+    return {
+      asked,
+      candles: inside(first, asked),
+      ...page(assessed.proven, []),
+      requests: 1,
+      confirmations: 0,
+    };
   }
 
-  const doubtFrom = Math.min(holes[0]?.fromMs ?? Number.POSITIVE_INFINITY, rest?.fromMs ?? Number.POSITIVE_INFINITY);
+  const doubtFrom = Math.min(
+    holes[0]?.fromMs ?? Number.POSITIVE_INFINITY,
+    rest?.fromMs ?? Number.POSITIVE_INFINITY,
+  );
   const secondFrom = calendar.stepOpen(timeframe, openAtOrAfter(calendar, timeframe, doubtFrom), -WITNESSES);
   const wanted = calendar.countExpected(timeframe, { fromMs: secondFrom, toMs: askedTo }) + WITNESSES;
   const second = await ask({
@@ -113,7 +132,18 @@ async function fetchPage(
     fromMs: secondFrom,
     limit: Math.min(traits.pageLimit, wanted),
   });
-  return settle({ request, traits, asked, first, second, secondFrom, proven: assessed.proven, holes, rest, isFromFirstCandle });
+  return settle({
+    request,
+    traits,
+    asked,
+    first,
+    second,
+    secondFrom,
+    proven: assessed.proven,
+    holes,
+    rest,
+    isFromFirstCandle,
+  });
 }
 
 interface Doubt {
@@ -141,9 +171,20 @@ function settle(doubt: Doubt): CandlePage {
     asked: { fromMs: doubt.secondFrom, toMs: Number.POSITIVE_INFINITY },
     openTimesMs,
   });
-  const reached = rest && assessAnswer({ calendar, timeframe, asked: rest, openTimesMs, omitsEmptyCandles: traits.omitsEmptyCandles });
+  const reached =
+    rest &&
+    assessAnswer({
+      calendar,
+      timeframe,
+      asked: rest,
+      openTimesMs,
+      omitsEmptyCandles: traits.omitsEmptyCandles,
+    });
   // Where the second answer went further than the first, the next page starts behind it.
-  const asked = reached?.rest && reached.proven.length > 0 ? { fromMs: doubt.asked.fromMs, toMs: reached.rest.fromMs } : doubt.asked;
+  const asked =
+    reached?.rest && reached.proven.length > 0
+      ? { fromMs: doubt.asked.fromMs, toMs: reached.rest.fromMs }
+      : doubt.asked;
   const proven = normalizeRanges([...doubt.proven, ...confirmed.proven, ...(reached?.proven ?? [])]);
   const doubtful = unionRanges(normalizeRanges(holes), rest ? [rest] : []);
   const unconfirmed = intersectRanges(subtractRanges(doubtful, proven), [asked]);

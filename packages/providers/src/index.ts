@@ -17,6 +17,11 @@ export { MANIFEST_NAME, type RecordingManifest } from './recordings/manifest.js'
 export { openRecordings } from './recordings/open-recordings.js';
 export { type Fault, type FaultPlan, faultPlanSchema, parseFaultFlag } from './replay/faults.js';
 export type { CandlesAsk, ReplayMarket, ReplaySeries } from './replay/replay-market.js';
-export { type ReplayServer, type ReplayServerOptions, type ServedRequest, startReplayServer } from './replay/replay-server.js';
+export {
+  type ReplayServer,
+  type ReplayServerOptions,
+  type ServedRequest,
+  startReplayServer,
+} from './replay/replay-server.js';
 export { SIMULATED_LISTING_MS, SIMULATED_SYMBOLS, createSimulatedMarket } from './replay/simulated-market.js';
 export { type BudgetLimits, providerTraits } from './traits.js';

@@ -26,7 +26,11 @@ const KNOWN: Record<string, KnownTraits> = {
   // okx.com/docs-v5 "Get candlesticks history": limit 300 in ccxt's use; 20 requests in 2 s.
   okx: { pageLimit: 300, budget: { limit: 480, windowMs: MINUTE_MS } },
   // docs.bitfinex.com "Candles": limit 10000; 30 requests a minute; a minute without trades has no candle.
-  bitfinex: { pageLimit: 10_000, omitsEmptyCandles: true, budget: { limit: 30, windowMs: MINUTE_MS, burst: 2 } },
+  bitfinex: {
+    pageLimit: 10_000,
+    omitsEmptyCandles: true,
+    budget: { limit: 30, windowMs: MINUTE_MS, burst: 2 },
+  },
 };
 
 /** Cautious where nothing is known. */

@@ -45,14 +45,19 @@ export function createPostgresQueueBackend(options: PostgresBackendOptions): Bac
   };
 }
 
-export function createRedisQueueBackend(options: { redis: Redis; workerRedis: Redis; prefix: string }): Backend {
+export function createRedisQueueBackend(options: {
+  redis: Redis;
+  workerRedis: Redis;
+  prefix: string;
+}): Backend {
   const { redis, workerRedis, prefix } = options;
   return {
     name: 'redis',
     redis,
     keyPrefix: prefix,
     openQueue: (name) => new Queue(name, { connection: redis, prefix }),
-    openWorker: (name, processor, rest) => new Worker(name, processor, { ...rest, connection: workerRedis, prefix }),
+    openWorker: (name, processor, rest) =>
+      new Worker(name, processor, { ...rest, connection: workerRedis, prefix }),
     ping: async () => {
       await redis.ping();
     },

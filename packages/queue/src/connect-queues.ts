@@ -16,7 +16,13 @@ import {
   type Scheduler,
   type SchedulerSpec,
 } from './schedulers.js';
-import { outageTeller, startQueueWorker, type JobHandler, type RunningWorker, type WorkerSettings } from './start-worker.js';
+import {
+  outageTeller,
+  startQueueWorker,
+  type JobHandler,
+  type RunningWorker,
+  type WorkerSettings,
+} from './start-worker.js';
 
 export interface QueueOptions {
   /** Set: BullMQ on Redis. Absent: BullMQ's Postgres backend in `databaseUrl`. */
@@ -96,7 +102,9 @@ function buildConnection(backend: Backend, log: Logger): QueueConnection {
     removeJobs: (name, ids) => call('remove jobs', name, (q) => removeJobs(q, ids)),
     readSchedulers: (name) =>
       call('read schedulers', name, (q) =>
-        backend.redis ? readSchedulersFromRedis(backend.redis, `${backend.keyPrefix}:${name}`) : readSchedulers(q),
+        backend.redis
+          ? readSchedulersFromRedis(backend.redis, `${backend.keyPrefix}:${name}`)
+          : readSchedulers(q),
       ),
     upsertScheduler: (name, spec) => call('upsert scheduler', name, (q) => upsertScheduler(q, spec)),
     removeScheduler: async (name, id) => {
@@ -118,8 +126,16 @@ async function openRedis(options: QueueOptions, url: string): Promise<Backend> {
   const { log, signal } = options;
   const shared = { lazyConnect: true, connectTimeout: 5_000, keepAlive: 15_000 };
   // Ours fails fast; a worker's waits for ever, as BullMQ demands.
-  const redis = new Redis(url, { ...shared, maxRetriesPerRequest: 2, connectionName: options.applicationName });
-  const workerRedis = new Redis(url, { ...shared, maxRetriesPerRequest: null, connectionName: options.applicationName });
+  const redis = new Redis(url, {
+    ...shared,
+    maxRetriesPerRequest: 2,
+    connectionName: options.applicationName,
+  });
+  const workerRedis = new Redis(url, {
+    ...shared,
+    maxRetriesPerRequest: null,
+    connectionName: options.applicationName,
+  });
   const tell = outageTeller(log, 'redis');
   redis.on('error', tell);
   workerRedis.on('error', tell);
@@ -148,7 +164,11 @@ async function refuseEviction(redis: Redis, isAllowed: boolean, log: Logger): Pr
 async function openPostgres(options: QueueOptions): Promise<Backend> {
   const { databaseUrl, log, signal } = options;
   const ping = async () => {
-    const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000, query_timeout: 5_000 });
+    const client = new pg.Client({
+      connectionString: databaseUrl,
+      connectionTimeoutMillis: 5_000,
+      query_timeout: 5_000,
+    });
     client.on('error', () => {});
     try {
       await client.connect();
@@ -159,18 +179,31 @@ async function openPostgres(options: QueueOptions): Promise<Backend> {
   };
   await untilUp(ping, 'Postgres', log, signal);
   const schema = options.namespace ?? 'candlefleet_q';
-  const backend = createPostgresQueueBackend({ databaseUrl, schema, ping, applicationName: options.applicationName });
-  log.info('queues are in Postgres: the single-machine mode. Set REDIS_URL for a fleet over several machines');
+  const backend = createPostgresQueueBackend({
+    databaseUrl,
+    schema,
+    ping,
+    applicationName: options.applicationName,
+  });
+  log.info(
+    'queues are in Postgres: the single-machine mode. Set REDIS_URL for a fleet over several machines',
+  );
   return backend;
 }
 
-async function untilUp(ping: () => Promise<unknown>, what: string, log: Logger, signal?: AbortSignal): Promise<void> {
+async function untilUp(
+  ping: () => Promise<unknown>,
+  what: string,
+  log: Logger,
+  signal?: AbortSignal,
+): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     try {
       await withDeadline(`reach ${what}`, CALL_DEADLINE_MS, ping());
       return;
     } catch (error) {
-      if (tries % 30 === 0) log.warn({ reason: asFleetError(error).message }, `${what} is not there yet; waiting for it`);
+      if (tries % 30 === 0)
+        log.warn({ reason: asFleetError(error).message }, `${what} is not there yet; waiting for it`);
       await sleep(CONNECT_RETRY_MS, undefined, signal ? { signal } : {});
     }
   }

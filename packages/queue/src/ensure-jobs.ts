@@ -36,7 +36,10 @@ export async function ensureJobs(
   return { added: missing.length - replaced, replaced, present: jobs.length - missing.length };
 }
 
-async function addBulk(queue: Queue, jobs: readonly (BackfillJob & { executionId: string })[]): Promise<void> {
+async function addBulk(
+  queue: Queue,
+  jobs: readonly (BackfillJob & { executionId: string })[],
+): Promise<void> {
   const bulk = jobs.map((data) => ({
     name: data.kind,
     data,

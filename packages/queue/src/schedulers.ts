@@ -24,8 +24,13 @@ const PAGE = 1_000;
 const IN_FLIGHT = 8;
 
 export async function upsertScheduler(queue: Queue, spec: SchedulerSpec): Promise<void> {
-  const repeat = 'pattern' in spec ? { pattern: spec.pattern, tz: 'UTC' } : { every: spec.everyMs, offset: spec.offsetMs };
-  await queue.upsertJobScheduler(spec.id, repeat, { name: spec.name, data: spec.data, opts: spec.options ?? {} });
+  const repeat =
+    'pattern' in spec ? { pattern: spec.pattern, tz: 'UTC' } : { every: spec.everyMs, offset: spec.offsetMs };
+  await queue.upsertJobScheduler(spec.id, repeat, {
+    name: spec.name,
+    data: spec.data,
+    opts: spec.options ?? {},
+  });
 }
 
 /** Reads all schedulers of a queue through BullMQ's own calls: for the Postgres backend. */
@@ -49,7 +54,10 @@ export async function readSchedulers(queue: Queue): Promise<Map<string, Schedule
 }
 
 /** The same, read from Redis in few round trips: BullMQ's own calls take several per scheduler. */
-export async function readSchedulersFromRedis(redis: Redis, queueKey: string): Promise<Map<string, Scheduler>> {
+export async function readSchedulersFromRedis(
+  redis: Redis,
+  queueKey: string,
+): Promise<Map<string, Scheduler>> {
   const repeatKey = `${queueKey}:repeat`;
   const scored = await redis.zrange(repeatKey, 0, '-1', 'WITHSCORES');
   const schedulers = new Map<string, Scheduler>();

@@ -56,10 +56,12 @@ export function startQueueWorker(
     queueName,
     // Three parameters: only then does BullMQ make a signal.
     async (job: Job, token: string | undefined, signal: AbortSignal | undefined) => {
-      const ending = await handle(toJobInHand(job, log), signal ?? new AbortController().signal).catch((thrown: unknown) => {
-        log.error({ err: thrown, queue: queueName, job_id: job.id }, 'a handler threw; its job comes back');
-        return { do: 'delay', delayMs: BUG_DELAY_MS } as const;
-      });
+      const ending = await handle(toJobInHand(job, log), signal ?? new AbortController().signal).catch(
+        (thrown: unknown) => {
+          log.error({ err: thrown, queue: queueName, job_id: job.id }, 'a handler threw; its job comes back');
+          return { do: 'delay', delayMs: BUG_DELAY_MS } as const;
+        },
+      );
       return endJob(worker, job, token, ending);
     },
     {
@@ -92,15 +94,22 @@ export function startQueueWorker(
 }
 
 /** Translates an ending into BullMQ's calls and errors. */
-async function endJob(worker: Worker, job: Job, token: string | undefined, ending: JobEnding): Promise<unknown> {
+async function endJob(
+  worker: Worker,
+  job: Job,
+  token: string | undefined,
+  ending: JobEnding,
+): Promise<unknown> {
   switch (ending.do) {
     case 'complete':
       return { note: storable(ending.note ?? 'done') };
     case 'delay':
-      await job.moveToDelayed(Date.now() + Math.max(1, Math.round(ending.delayMs)), token).catch((error: unknown) => {
-        // Somebody else has the job by now; Postgres has the truth already.
-        if (!LOST_LOCK.test(asFleetError(error).message)) throw error;
-      });
+      await job
+        .moveToDelayed(Date.now() + Math.max(1, Math.round(ending.delayMs)), token)
+        .catch((error: unknown) => {
+          // Somebody else has the job by now; Postgres has the truth already.
+          if (!LOST_LOCK.test(asFleetError(error).message)) throw error;
+        });
       throw new DelayedError();
     case 'rateLimit':
       await worker.rateLimit(Math.max(1, Math.round(ending.delayMs)));

@@ -1,1 +1,5 @@
-export {};
+export { type TestBackend, forgetNamespace, queueBackends, testNamespace } from './backends.js';
+export { WITHOUT_SHARED, readShared, sharedFolder } from './shared-data.js';
+export { sharedRecordings } from './shared-recordings.js';
+export { type TestDatabase, adminUrl, createTestDatabase } from './test-database.js';
+export { waitUntil } from './wait-until.js';

@@ -1,2 +1,8 @@
-export { type FleetWorker, type WorkerOptions, type WorkerTimings, WORKER_TIMINGS, startWorker } from './start-worker.js';
+export {
+  type FleetWorker,
+  type WorkerOptions,
+  type WorkerTimings,
+  WORKER_TIMINGS,
+  startWorker,
+} from './start-worker.js';
 export { createRequestGate } from './request-gate.js';

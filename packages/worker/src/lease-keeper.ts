@@ -59,7 +59,8 @@ export async function createLeaseKeeper(options: LeaseKeeperOptions): Promise<Le
       queues: options.queues(),
       load: { held: held.size },
     });
-    for (const executionId of released) log.warn({ executionId }, 'handed back an execution that nobody works on');
+    for (const executionId of released)
+      log.warn({ executionId }, 'handed back an execution that nobody works on');
     noteClock(nowMs - (sentMs + clock.nowMs()) / 2);
     stayAliveUntil(sentAt + leaseMs);
   }
@@ -69,7 +70,10 @@ export async function createLeaseKeeper(options: LeaseKeeperOptions): Promise<Le
     offsetMs = offset;
     isSkewed = Math.abs(offset) > MAX_SKEW_MS;
     if (isSkewed && !wasSkewed) {
-      log.error({ skewMs: Math.round(offset) }, "this machine's clock is off the database's: storing nothing until it is right");
+      log.error(
+        { skewMs: Math.round(offset) },
+        "this machine's clock is off the database's: storing nothing until it is right",
+      );
       alive.abort(new Error('clock skew'));
     }
   }

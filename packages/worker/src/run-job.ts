@@ -17,10 +17,18 @@ const NOT_FIT_DELAY_MS = 10_000;
 const NO_SLOT_DELAY_MS = 1_000;
 
 /** The edge: parses the payload, calls the handler, and turns every outcome and error into what becomes of the job. */
-export async function runBackfillJob(deps: RunJobDeps, job: JobInHand<unknown>, cancelled: AbortSignal): Promise<JobEnding> {
+export async function runBackfillJob(
+  deps: RunJobDeps,
+  job: JobInHand<unknown>,
+  cancelled: AbortSignal,
+): Promise<JobEnding> {
   const parsed = backfillJobSchema.safeParse(job.data);
   if (!parsed.success) {
-    return { do: 'fail', code: 'payload_invalid', message: `The job's payload is not one of ours: ${parsed.error.message}` };
+    return {
+      do: 'fail',
+      code: 'payload_invalid',
+      message: `The job's payload is not one of ours: ${parsed.error.message}`,
+    };
   }
   if (!deps.lease.mayWork || deps.shutdown.aborted) return { do: 'delay', delayMs: NOT_FIT_DELAY_MS };
   const data: BackfillJob = parsed.data;
@@ -30,7 +38,10 @@ export async function runBackfillJob(deps: RunJobDeps, job: JobInHand<unknown>, 
     return await backfill(deps, { ...job, data }, attempt.signal);
   } catch (thrown) {
     const error = asFleetError(thrown);
-    deps.log.error({ err: thrown, job_id: job.id, code: error.code }, 'the attempt ended without having begun');
+    deps.log.error(
+      { err: thrown, job_id: job.id, code: error.code },
+      'the attempt ended without having begun',
+    );
     return { do: 'delay', delayMs: NOT_FIT_DELAY_MS };
   } finally {
     attempt.dispose();

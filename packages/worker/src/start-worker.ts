@@ -86,8 +86,12 @@ export async function startWorker(options: WorkerOptions): Promise<FleetWorker> 
   };
   const maintenance = { db, queues, log, providers: () => listProviders(db) };
 
-  const handlerOf = (queue: string) => (job: JobInHand<unknown>, signal: AbortSignal): Promise<JobEnding> =>
-    queue === MAINTENANCE_QUEUE ? runMaintenanceJob(maintenance, job, signal) : runBackfillJob(deps, job, signal);
+  const handlerOf =
+    (queue: string) =>
+    (job: JobInHand<unknown>, signal: AbortSignal): Promise<JobEnding> =>
+      queue === MAINTENANCE_QUEUE
+        ? runMaintenanceJob(maintenance, job, signal)
+        : runBackfillJob(deps, job, signal);
 
   async function discover(): Promise<void> {
     const names = [MAINTENANCE_QUEUE, ...(await listProviders(db)).map(backfillQueueName)];

@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BadInputError, calendarOf, intersectRanges, subtractRanges, type Range, type Timeframe } from '@candlefleet/core';
+import {
+  BadInputError,
+  calendarOf,
+  intersectRanges,
+  subtractRanges,
+  type Range,
+  type Timeframe,
+} from '@candlefleet/core';
 import { readRun, readSeriesFacts, startRun, type Database, type SeriesFacts } from '@candlefleet/db';
 import { providerTraits } from '@candlefleet/providers';
 import { EXIT, NotFoundError } from '../errors.js';
@@ -51,8 +58,15 @@ export async function backfill(context: CommandContext, flags: BackfillFlags): P
       requestsEstimated: estimate.requests,
     });
     output.line(`${told}\nRun ${runId} started.`);
-    const isWhole = flags.wait ? await waitForRun(context, db, { runId, series, total: estimate.candles }) : undefined;
-    output.value({ dryRun: false, runId, ...estimate, ...(isWhole === undefined ? {} : { complete: isWhole }) });
+    const isWhole = flags.wait
+      ? await waitForRun(context, db, { runId, series, total: estimate.candles })
+      : undefined;
+    output.value({
+      dryRun: false,
+      runId,
+      ...estimate,
+      ...(isWhole === undefined ? {} : { complete: isWhole }),
+    });
     return isWhole === false ? EXIT.incomplete : 0;
   });
 }
@@ -66,10 +80,18 @@ async function findOne(db: Database, flags: BackfillFlags): Promise<SeriesFacts>
   );
   const [series, other] = found;
   if (!series) {
-    throw new NotFoundError(`${flags.symbol} ${flags.timeframe} is not tracked. \`candlefleet symbols add ${flags.symbol} --timeframes ${flags.timeframe} …\` tracks it.`);
+    throw new NotFoundError(
+      `${flags.symbol} ${flags.timeframe} is not tracked. \`candlefleet symbols add ${flags.symbol} --timeframes ${flags.timeframe} …\` tracks it.`,
+    );
   }
-  if (other) throw new BadInputError(`${flags.symbol} ${flags.timeframe} comes from ${series.provider} and ${other.provider}: name one with --provider.`);
-  if (!series.active) throw new BadInputError(`${flags.symbol} is paused: \`candlefleet symbols resume ${flags.symbol} --provider ${series.provider}\` first.`);
+  if (other)
+    throw new BadInputError(
+      `${flags.symbol} ${flags.timeframe} comes from ${series.provider} and ${other.provider}: name one with --provider.`,
+    );
+  if (!series.active)
+    throw new BadInputError(
+      `${flags.symbol} is paused: \`candlefleet symbols resume ${flags.symbol} --provider ${series.provider}\` first.`,
+    );
   return series;
 }
 
@@ -93,7 +115,11 @@ function estimateOf(series: SeriesFacts, missing: readonly Range[]): Estimate {
   const counts = missing.map((range) => calendar.countExpected(series.timeframe, range));
   const candles = counts.reduce((sum, count) => sum + count, 0);
   const requests = counts.reduce((sum, count) => sum + Math.ceil(count / pageLimit), 0);
-  return { candles, requests, expectedMs: Math.ceil((requests * pageWeight * budget.windowMs) / budget.limit) };
+  return {
+    candles,
+    requests,
+    expectedMs: Math.ceil((requests * pageWeight * budget.windowMs) / budget.limit),
+  };
 }
 
 /** Whether the run got everything; what was set aside ends it all the same. */
@@ -109,7 +135,10 @@ async function waitForRun(
     for (;;) {
       const state = await readRun(db, run.runId);
       const missing = state?.missing ?? [];
-      const left = missing.reduce((sum, range) => sum + calendar.countExpected(run.series.timeframe, range), 0);
+      const left = missing.reduce(
+        (sum, range) => sum + calendar.countExpected(run.series.timeframe, range),
+        0,
+      );
       bar.update(run.total - left);
       if (left === 0) return true;
       if (state && state.unfinished === 0 && state.setAside > 0) break;

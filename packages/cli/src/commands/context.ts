@@ -23,7 +23,10 @@ export function actorName(): string {
 }
 
 /** Runs a command's work on the warehouse, and lets go of it. */
-export async function withWarehouse<T>(context: CommandContext, work: (db: Database) => Promise<T>): Promise<T> {
+export async function withWarehouse<T>(
+  context: CommandContext,
+  work: (db: Database) => Promise<T>,
+): Promise<T> {
   const db = openWarehouse(context.settings, 'cli');
   try {
     return await work(db);

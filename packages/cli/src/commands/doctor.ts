@@ -27,9 +27,15 @@ export async function doctor(context: CommandContext): Promise<number> {
     db = openWarehouse(context.settings, 'doctor');
     findings.push(...(await checkDatabase(db)));
     findings.push(await checkQueue(context));
-    for (const provider of await providersToTry(db)) findings.push(await checkProvider(context, db, provider));
+    for (const provider of await providersToTry(db))
+      findings.push(await checkProvider(context, db, provider));
   } catch (thrown) {
-    findings.push({ check: 'fleet', ok: false, found: asFleetError(thrown).message, remedy: 'Start it with `npm start`.' });
+    findings.push({
+      check: 'fleet',
+      ok: false,
+      found: asFleetError(thrown).message,
+      remedy: 'Start it with `npm start`.',
+    });
   } finally {
     await db?.close();
   }
@@ -62,7 +68,12 @@ async function checkDatabase(db: Database): Promise<Finding[]> {
   const { workers } = await readFleetFacts(db);
   const alive = workers.filter((worker) => worker.isAlive).length;
   return [
-    { check: 'database', ok: num >= OLDEST_POSTGRES, found: `Postgres ${text}`, remedy: 'Use Postgres 15 or newer.' },
+    {
+      check: 'database',
+      ok: num >= OLDEST_POSTGRES,
+      found: `Postgres ${text}`,
+      remedy: 'Use Postgres 15 or newer.',
+    },
     {
       check: 'clock',
       ok: Math.abs(skewMs) <= WORST_SKEW_MS,
@@ -73,9 +84,15 @@ async function checkDatabase(db: Database): Promise<Finding[]> {
       check: 'connections',
       ok: used < most * 0.8,
       found: `${used} of ${most}`,
-      remedy: 'Raise max_connections, or run fewer workers: each holds up to 25 with the queue in Postgres, 8 with Redis.',
+      remedy:
+        'Raise max_connections, or run fewer workers: each holds up to 25 with the queue in Postgres, 8 with Redis.',
     },
-    { check: 'workers', ok: alive > 0, found: `${alive} alive`, remedy: 'Start one with `candlefleet worker`, or all with `npm start`.' },
+    {
+      check: 'workers',
+      ok: alive > 0,
+      found: `${alive} alive`,
+      remedy: 'Start one with `candlefleet worker`, or all with `npm start`.',
+    },
   ];
 }
 
@@ -86,9 +103,18 @@ async function checkQueue(context: CommandContext): Promise<Finding> {
     await queues.ping();
     const { backend } = queues;
     await queues.close({ deadlineMs: CLOSE_MS });
-    return { check: 'queue', ok: true, found: backend === 'redis' ? 'Redis' : 'in Postgres (the single-machine mode)' };
+    return {
+      check: 'queue',
+      ok: true,
+      found: backend === 'redis' ? 'Redis' : 'in Postgres (the single-machine mode)',
+    };
   } catch (thrown) {
-    return { check: 'queue', ok: false, found: asFleetError(thrown).message, remedy: 'Check REDIS_URL, and that its server is up.' };
+    return {
+      check: 'queue',
+      ok: false,
+      found: asFleetError(thrown).message,
+      remedy: 'Check REDIS_URL, and that its server is up.',
+    };
   }
 }
 
@@ -104,6 +130,11 @@ async function checkProvider(context: CommandContext, db: Database, provider: st
     const { limit, windowMs } = providerTraits(provider).budget;
     return { check, ok: true, found: `answers; budget ${limit} in ${windowMs / 1_000} s` };
   } catch (thrown) {
-    return { check, ok: false, found: asFleetError(thrown).message, remedy: 'Check the network, a proxy, or PROVIDER_BASE_URL_… .' };
+    return {
+      check,
+      ok: false,
+      found: asFleetError(thrown).message,
+      remedy: 'Check the network, a proxy, or PROVIDER_BASE_URL_… .',
+    };
   }
 }

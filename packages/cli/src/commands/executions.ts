@@ -1,5 +1,13 @@
 import { EXECUTION_STATUSES, type ExecutionStatus } from '@candlefleet/core';
-import { cancelExecutions, listAttempts, listExecutions, readExecution, retryExecutions, type Database, type ExecutionRow } from '@candlefleet/db';
+import {
+  cancelExecutions,
+  listAttempts,
+  listExecutions,
+  readExecution,
+  retryExecutions,
+  type Database,
+  type ExecutionRow,
+} from '@candlefleet/db';
 import { backfillQueueName } from '@candlefleet/queue';
 import { BadInputError } from '@candlefleet/core';
 import { openQueues } from '../connect-fleet.js';
@@ -19,21 +27,28 @@ export async function printExecutions(
   const rows = await withWarehouse(context, (db) => listExecutions(db, { statuses, limit: flags.limit }));
   context.output.value(rows);
   if (rows.length === 0) {
-    context.output.line(flags.active ? 'Nothing is pending or in progress.' : 'There are no such executions.');
+    context.output.line(
+      flags.active ? 'Nothing is pending or in progress.' : 'There are no such executions.',
+    );
     return;
   }
   const headings = ['execution', 'series', 'kind', 'status', 'from', 'to', 'stored', 'tries', 'why'];
-  context.output.line(renderTable(headings, rows.map((row) => [
-    row.executionId,
-    `${row.provider} ${row.symbol} ${row.timeframe}`,
-    row.kind,
-    row.status,
-    showTime(row.fromMs),
-    showTime(row.toMs),
-    row.recordsInserted,
-    row.tries,
-    row.errorCode ?? row.pendingReason ?? row.outcome ?? '',
-  ])));
+  context.output.line(
+    renderTable(
+      headings,
+      rows.map((row) => [
+        row.executionId,
+        `${row.provider} ${row.symbol} ${row.timeframe}`,
+        row.kind,
+        row.status,
+        showTime(row.fromMs),
+        showTime(row.toMs),
+        row.recordsInserted,
+        row.tries,
+        row.errorCode ?? row.pendingReason ?? row.outcome ?? '',
+      ]),
+    ),
+  );
 }
 
 export async function printExecution(context: CommandContext, id: string): Promise<void> {
@@ -47,16 +62,18 @@ export async function printExecution(context: CommandContext, id: string): Promi
     context.output.line(renderTable(['field', 'value'], facts));
     if (attempts.length === 0) return;
     context.output.line('\nAttempts that did not complete it:');
-    context.output.line(renderTable(
-      ['started', 'ended', 'worker', 'outcome', 'error'],
-      attempts.map((one) => [
-        showTime(one.startedMs),
-        showTime(one.endedMs),
-        one.workerId,
-        one.outcome,
-        [one.errorCode, one.errorMessage].filter(Boolean).join(': '),
-      ]),
-    ));
+    context.output.line(
+      renderTable(
+        ['started', 'ended', 'worker', 'outcome', 'error'],
+        attempts.map((one) => [
+          showTime(one.startedMs),
+          showTime(one.endedMs),
+          one.workerId,
+          one.outcome,
+          [one.errorCode, one.errorMessage].filter(Boolean).join(': '),
+        ]),
+      ),
+    );
   });
 }
 
@@ -66,7 +83,9 @@ export async function retry(context: CommandContext, ids: readonly string[]): Pr
     for (const id of ids) await requireExecution(db, id);
     const retried = await retryExecutions(db, ids, context.actor);
     context.output.value({ retried });
-    context.output.line(`${retried.length} of ${ids.length} will run again; their jobs follow within seconds.`);
+    context.output.line(
+      `${retried.length} of ${ids.length} will run again; their jobs follow within seconds.`,
+    );
     if (retried.length < ids.length) context.output.line('Only failed executions can be retried.');
   });
 }
@@ -80,19 +99,24 @@ export async function cancel(context: CommandContext, ids: readonly string[]): P
     const queues = await openQueues(context.settings, 'cli', context.log);
     try {
       for (const row of rows) {
-        if (cancelled.includes(row.executionId)) await queues.removeJobs(backfillQueueName(row.provider), [row.executionId]);
+        if (cancelled.includes(row.executionId))
+          await queues.removeJobs(backfillQueueName(row.provider), [row.executionId]);
       }
     } finally {
       await queues.close({ deadlineMs: CLOSE_MS });
     }
     context.output.value({ cancelled });
     context.output.line(`${cancelled.length} of ${ids.length} cancelled.`);
-    if (cancelled.length < ids.length) context.output.line('Only pending executions and those in progress can be cancelled.');
+    if (cancelled.length < ids.length)
+      context.output.line('Only pending executions and those in progress can be cancelled.');
   });
 }
 
 async function requireExecution(db: Database, id: string): Promise<ExecutionRow> {
-  if (!UUID.test(id)) throw new BadInputError(`"${id}" is no execution id: a UUID was expected, as \`candlefleet executions list\` shows.`);
+  if (!UUID.test(id))
+    throw new BadInputError(
+      `"${id}" is no execution id: a UUID was expected, as \`candlefleet executions list\` shows.`,
+    );
   const row = await readExecution(db, id);
   if (!row) throw new NotFoundError(`There is no execution ${id}.`);
   return row;

@@ -19,22 +19,32 @@ const FORMATS: Record<string, { head: string; row: (candle: Candle) => string }>
   },
   jsonl: {
     head: '',
-    row: ({ openMs, ...values }) => `${JSON.stringify({ time: new Date(openMs).toISOString(), ...values })}\n`,
+    row: ({ openMs, ...values }) =>
+      `${JSON.stringify({ time: new Date(openMs).toISOString(), ...values })}\n`,
   },
 };
 
 /** Streams a series' candles to stdout. */
 export async function exportCandles(context: CommandContext, flags: ExportFlags): Promise<void> {
   const format = FORMATS[flags.format];
-  if (!format) throw new BadInputError(`--format ${flags.format}: there are ${Object.keys(FORMATS).join(' and ')}.`);
+  if (!format)
+    throw new BadInputError(`--format ${flags.format}: there are ${Object.keys(FORMATS).join(' and ')}.`);
   await withWarehouse(context, async (db) => {
     const [series, other] = await findSeries(db, flags);
     if (!series) {
-      throw new NotFoundError(`There are no candles of ${flags.symbol} ${flags.timeframe}. \`candlefleet status\` lists the series.`);
+      throw new NotFoundError(
+        `There are no candles of ${flags.symbol} ${flags.timeframe}. \`candlefleet status\` lists the series.`,
+      );
     }
-    if (other) throw new BadInputError(`${flags.symbol} ${flags.timeframe} comes from ${series.provider} and ${other.provider}: name one with --provider.`);
+    if (other)
+      throw new BadInputError(
+        `${flags.symbol} ${flags.timeframe} comes from ${series.provider} and ${other.provider}: name one with --provider.`,
+      );
     await context.output.piece(format.head);
-    const range = { fromMs: flags.fromMs ?? Number.NEGATIVE_INFINITY, toMs: flags.toMs ?? Number.POSITIVE_INFINITY };
+    const range = {
+      fromMs: flags.fromMs ?? Number.NEGATIVE_INFINITY,
+      toMs: flags.toMs ?? Number.POSITIVE_INFINITY,
+    };
     for await (const batch of readCandles(db, series.seriesId, range)) {
       await context.output.piece(batch.map(format.row).join(''));
     }

@@ -11,20 +11,25 @@ const OURS = ['source.json', 'up.json', 'logs', 'reader-password'];
 export async function reset({ settings, output }: CommandContext, flags: { yes?: boolean }): Promise<void> {
   const { dataDir } = settings;
   if (settings.databaseUrl) {
-    throw new BadInputError('`reset` empties the embedded Postgres of a data folder; DATABASE_URL names another server, which is left alone.');
+    throw new BadInputError(
+      '`reset` empties the embedded Postgres of a data folder; DATABASE_URL names another server, which is left alone.',
+    );
   }
   if (!existsSync(dataDir)) {
     output.line(`There is nothing in ${dataDir}.`);
     return;
   }
   if (!flags.yes) {
-    throw new BadInputError(`This deletes all candles and all records in ${dataDir}. To do it: candlefleet reset --yes`);
+    throw new BadInputError(
+      `This deletes all candles and all records in ${dataDir}. To do it: candlefleet reset --yes`,
+    );
   }
   const owned = ownFolder(dataDir);
   try {
     const folder = embeddedFolder(dataDir);
     // A server that survived its owner holds the folder: it is adopted, and ended.
-    if (existsSync(path.join(folder, 'data', 'postmaster.pid'))) await (await startEmbeddedPostgres({ dataDir })).close();
+    if (existsSync(path.join(folder, 'data', 'postmaster.pid')))
+      await (await startEmbeddedPostgres({ dataDir })).close();
     rmSync(folder, { recursive: true, force: true });
     for (const name of OURS) rmSync(path.join(dataDir, name), { recursive: true, force: true });
   } finally {

@@ -20,7 +20,9 @@ export async function printStatus(context: CommandContext): Promise<void> {
     series,
   });
   if (series.length === 0) {
-    output.line('Nothing is tracked yet: `candlefleet symbols add BTC/USDT --provider binance --timeframes 1h` begins.');
+    output.line(
+      'Nothing is tracked yet: `candlefleet symbols add BTC/USDT --provider binance --timeframes 1h` begins.',
+    );
   } else {
     const rows = series.map((one) => [
       one.provider,
@@ -33,10 +35,20 @@ export async function printStatus(context: CommandContext): Promise<void> {
       one.lastCandle?.slice(0, 16).replace('T', ' ') ?? '-',
       one.state,
     ]);
-    output.line(renderTable(['provider', 'symbol', 'timeframe', 'wanted', 'stored', 'missing', 'gaps', 'last candle', 'state'], rows));
+    output.line(
+      renderTable(
+        ['provider', 'symbol', 'timeframe', 'wanted', 'stored', 'missing', 'gaps', 'last candle', 'state'],
+        rows,
+      ),
+    );
     const whole = series.filter((one) => one.missingCandles === 0).length;
-    output.line(`\n${complete ? 'Complete' : `${whole} of ${series.length} series complete`}. Executions: ${show(pending)} pending, ${show(inProgress)} in progress, ${show(failed)} failed.`);
+    output.line(
+      `\n${complete ? 'Complete' : `${whole} of ${series.length} series complete`}. Executions: ${show(pending)} pending, ${show(inProgress)} in progress, ${show(failed)} failed.`,
+    );
   }
-  output.line(`Workers: ${workers.length === 0 ? 'none' : workers.map((one) => `${one.host} (${one.held} in hand)`).join(', ')}.`);
-  if (run) output.line(`Dashboard: ${run.dashboardUrl}${run.replayUrl ? `   Replay server: ${run.replayUrl}` : ''}`);
+  output.line(
+    `Workers: ${workers.length === 0 ? 'none' : workers.map((one) => `${one.host} (${one.held} in hand)`).join(', ')}.`,
+  );
+  if (run)
+    output.line(`Dashboard: ${run.dashboardUrl}${run.replayUrl ? `   Replay server: ${run.replayUrl}` : ''}`);
 }

@@ -1,4 +1,10 @@
-import { BadInputError, calendarOf, openAtOrAfter, type CandleSource, type Timeframe } from '@candlefleet/core';
+import {
+  BadInputError,
+  calendarOf,
+  openAtOrAfter,
+  type CandleSource,
+  type Timeframe,
+} from '@candlefleet/core';
 import {
   listTrackedSymbols,
   setSymbolActive,
@@ -31,27 +37,41 @@ export async function addSymbol(context: CommandContext, range: SymbolRange): Pr
     throw new BadInputError('--to must be later than --from.');
   }
   await withWarehouse(context, async (db) => {
-    await withSource({ ...context, db }, range.provider, (source) => trackFrom(db, source, range, context.actor));
+    await withSource({ ...context, db }, range.provider, (source) =>
+      trackFrom(db, source, range, context.actor),
+    );
     context.output.value({ tracked: range.symbol, provider: range.provider, timeframes: range.timeframes });
-    context.output.line(`${range.symbol} (${range.timeframes.join(', ')}) of ${range.provider} is tracked. \`candlefleet status\` shows it arrive.`);
+    context.output.line(
+      `${range.symbol} (${range.timeframes.join(', ')}) of ${range.provider} is tracked. \`candlefleet status\` shows it arrive.`,
+    );
   });
 }
 
 /** Writes one watchlist entry, each timeframe with its own bounds. @throws SymbolUnknownError, BadInputError */
-export async function trackFrom(db: Database, source: CandleSource, range: SymbolRange, actor: string): Promise<void> {
+export async function trackFrom(
+  db: Database,
+  source: CandleSource,
+  range: SymbolRange,
+  actor: string,
+): Promise<void> {
   const { provider, symbol, timeframes } = range;
   const signal = AbortSignal.timeout(LOOK_UP_MS);
   const known = (await source.findSymbols(symbol, signal)).find((one) => one.symbol === symbol);
   if (!known) {
-    throw new BadInputError(`${provider} has no symbol ${symbol}. \`candlefleet symbols find ${symbol.split('/')[0] ?? ''} --provider ${provider}\` looks for one.`);
+    throw new BadInputError(
+      `${provider} has no symbol ${symbol}. \`candlefleet symbols find ${symbol.split('/')[0] ?? ''} --provider ${provider}\` looks for one.`,
+    );
   }
   for (const timeframe of timeframes) {
     if (!source.traits.timeframes.includes(timeframe)) {
-      throw new BadInputError(`${provider} has no ${timeframe} candles. It has ${source.traits.timeframes.join(', ')}.`);
+      throw new BadInputError(
+        `${provider} has no ${timeframe} candles. It has ${source.traits.timeframes.join(', ')}.`,
+      );
     }
   }
   for (const timeframe of timeframes) {
-    const first = range.fromMs === 'all' ? await source.findFirstCandle(symbol, timeframe, signal) : range.fromMs;
+    const first =
+      range.fromMs === 'all' ? await source.findFirstCandle(symbol, timeframe, signal) : range.fromMs;
     const entry: SymbolToTrack = {
       provider,
       symbol,
@@ -67,10 +87,18 @@ export async function trackFrom(db: Database, source: CandleSource, range: Symbo
 
 export async function findSymbols(context: CommandContext, provider: string, query: string): Promise<void> {
   await withWarehouse(context, async (db) => {
-    const found = await withSource({ ...context, db }, provider, (source) => source.findSymbols(query, AbortSignal.timeout(LOOK_UP_MS)));
+    const found = await withSource({ ...context, db }, provider, (source) =>
+      source.findSymbols(query, AbortSignal.timeout(LOOK_UP_MS)),
+    );
     context.output.value(found);
     if (found.length === 0) context.output.line(`${provider} has no symbol with "${query}" in its name.`);
-    else context.output.line(renderTable(['symbol', 'active'], found.map((one) => [one.symbol, one.active ? 'yes' : 'no'])));
+    else
+      context.output.line(
+        renderTable(
+          ['symbol', 'active'],
+          found.map((one) => [one.symbol, one.active ? 'yes' : 'no']),
+        ),
+      );
   });
 }
 
@@ -82,11 +110,17 @@ export async function removeSymbol(context: CommandContext, provider: string, sy
   });
 }
 
-export async function setActive(context: CommandContext, key: { provider: string; symbol: string }, active: boolean): Promise<void> {
+export async function setActive(
+  context: CommandContext,
+  key: { provider: string; symbol: string },
+  active: boolean,
+): Promise<void> {
   await withWarehouse(context, async (db) => {
     refuseUnknown(await setSymbolActive(db, { ...key, active }, context.actor), key.provider, key.symbol);
     context.output.value({ ...key, active });
-    context.output.line(`${key.symbol} of ${key.provider} is ${active ? 'active again' : 'paused: nothing of it is fetched'}.`);
+    context.output.line(
+      `${key.symbol} of ${key.provider} is ${active ? 'active again' : 'paused: nothing of it is fetched'}.`,
+    );
   });
 }
 
@@ -95,14 +129,25 @@ export async function listSymbols(context: CommandContext): Promise<void> {
     const symbols = await listTrackedSymbols(db);
     context.output.value(symbols);
     if (symbols.length === 0) {
-      context.output.line('Nothing is tracked yet: `candlefleet symbols add BTC/USDT --provider binance --timeframes 1h` begins.');
+      context.output.line(
+        'Nothing is tracked yet: `candlefleet symbols add BTC/USDT --provider binance --timeframes 1h` begins.',
+      );
       return;
     }
-    const rows = symbols.map((one) => [one.provider, one.symbol, one.timeframes.join(' '), one.calendar, one.active ? 'active' : 'paused']);
+    const rows = symbols.map((one) => [
+      one.provider,
+      one.symbol,
+      one.timeframes.join(' '),
+      one.calendar,
+      one.active ? 'active' : 'paused',
+    ]);
     context.output.line(renderTable(['provider', 'symbol', 'timeframes', 'calendar', 'state'], rows));
   });
 }
 
 function refuseUnknown(isKnown: boolean, provider: string, symbol: string): void {
-  if (!isKnown) throw new NotFoundError(`${symbol} of ${provider} is not tracked. \`candlefleet symbols list\` shows what is.`);
+  if (!isKnown)
+    throw new NotFoundError(
+      `${symbol} of ${provider} is not tracked. \`candlefleet symbols list\` shows what is.`,
+    );
 }

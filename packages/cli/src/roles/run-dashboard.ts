@@ -13,7 +13,12 @@ export function runDashboard(settings: Settings): Promise<void> {
     await whenReachable(() => migrateDatabase(databaseUrl), log, signal);
     const db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet dashboard', poolSize: 4 });
     const queues = await openQueues(settings, 'dashboard', log, signal);
-    const dashboard = await startDashboard({ db, queues, log, port: settings.dashboardPort ?? DASHBOARD_PORT });
+    const dashboard = await startDashboard({
+      db,
+      queues,
+      log,
+      port: settings.dashboardPort ?? DASHBOARD_PORT,
+    });
     return {
       ready: { url: dashboard.url },
       async close(deadlineMs) {

@@ -13,7 +13,10 @@ const EXIT_DEADLINE = 70;
 const LAST_MOMENT_MS = 2_000;
 
 export function createLogger(settings: Settings, role: string): Logger {
-  return pino({ level: settings.logLevel, base: { role, pid: process.pid } }, destination({ fd: 1, sync: false }));
+  return pino(
+    { level: settings.logLevel, base: { role, pid: process.pid } },
+    destination({ fd: 1, sync: false }),
+  );
 }
 
 /**

@@ -20,7 +20,11 @@ export function createBars(output: Output): Bars {
 
 function terminalBars(): Bars {
   const multi = new MultiBar(
-    { format: '{label} {bar} {percentage} %  {value} of {total} candles', stream: process.stderr, hideCursor: true },
+    {
+      format: '{label} {bar} {percentage} %  {value} of {total} candles',
+      stream: process.stderr,
+      hideCursor: true,
+    },
     Presets.shades_grey,
   );
   return {

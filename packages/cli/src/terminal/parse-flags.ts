@@ -7,7 +7,8 @@ export function parseInstant(flag: string, text: string): number {
   const iso = text.replace(' ', 'T');
   const hasOffset = /(?:Z|[+-]\d{2}:\d{2})$/.test(iso) || !iso.includes('T');
   const ms = DATE.test(text) ? Date.parse(hasOffset ? iso : `${iso}Z`) : Number.NaN;
-  if (Number.isNaN(ms)) throw new BadInputError(`${flag} ${text}: write it as 2024-01-31 or 2024-01-31T13:00Z (UTC).`);
+  if (Number.isNaN(ms))
+    throw new BadInputError(`${flag} ${text}: write it as 2024-01-31 or 2024-01-31T13:00Z (UTC).`);
   return ms;
 }
 

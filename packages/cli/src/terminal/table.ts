@@ -1,12 +1,19 @@
 /** Rows under headings, columns as wide as they need; numbers to the right. */
-export function renderTable(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+export function renderTable(
+  headings: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): string {
   const cells = [headings, ...rows].map((row) => row.map(show));
   const widths = headings.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
-  const isNumber = headings.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number'));
+  const isNumber = headings.map(
+    (_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number'),
+  );
   return cells
     .map((row) =>
       row
-        .map((text, column) => (isNumber[column] ? text.padStart(widths[column] ?? 0) : text.padEnd(widths[column] ?? 0)))
+        .map((text, column) =>
+          isNumber[column] ? text.padStart(widths[column] ?? 0) : text.padEnd(widths[column] ?? 0),
+        )
         .join('  ')
         .trimEnd(),
     )

@@ -37,7 +37,12 @@ export async function seedWatchlist(options: {
     for (const base of ['BTC', 'ETH', 'SOL']) {
       for (const { timeframe, ageMs } of HISTORY) {
         const fromMs = ageMs === undefined ? 'all' : nowMs - ageMs;
-        await trackFrom(db, source, { provider, symbol: `${base}/${QUOTES[provider] ?? 'USD'}`, timeframes: [timeframe], fromMs }, actor);
+        await trackFrom(
+          db,
+          source,
+          { provider, symbol: `${base}/${QUOTES[provider] ?? 'USD'}`, timeframes: [timeframe], fromMs },
+          actor,
+        );
       }
     }
   } finally {
@@ -47,7 +52,9 @@ export async function seedWatchlist(options: {
 }
 
 const seriesSchema = z.object({
-  series: z.array(z.object({ symbol: z.string(), timeframe: timeframeSchema, fromMs: z.number(), toMs: z.number() })),
+  series: z.array(
+    z.object({ symbol: z.string(), timeframe: timeframeSchema, fromMs: z.number(), toMs: z.number() }),
+  ),
 });
 
 /** Every recording, from its first candle to the close of its last. */
@@ -58,7 +65,15 @@ async function trackRecordings(db: Database, replayUrl: string, actor: string): 
   for (const { symbol, timeframe, fromMs, toMs } of series) {
     await trackSymbol(
       db,
-      { provider: 'replay', symbol, assetClass: 'crypto', calendar: '24x7', timeframes: [timeframe], historyFromMs: fromMs, historyToMs: toMs },
+      {
+        provider: 'replay',
+        symbol,
+        assetClass: 'crypto',
+        calendar: '24x7',
+        timeframes: [timeframe],
+        historyFromMs: fromMs,
+        historyToMs: toMs,
+      },
       actor,
     );
   }

@@ -31,7 +31,11 @@ export async function showProgress(output: Output, db: Database, stopped: Promis
   }
 }
 
-async function showBackfill(output: Output, look: () => Promise<FleetStatus | undefined>, isOver: () => boolean): Promise<void> {
+async function showBackfill(
+  output: Output,
+  look: () => Promise<FleetStatus | undefined>,
+  isOver: () => boolean,
+): Promise<void> {
   const bars = createBars(output);
   const byLabel = new Map<string, Bar>();
   try {
@@ -60,8 +64,11 @@ function progressOf(lines: readonly SeriesLine[]): { label: string; wanted: numb
     settled: one.wantedCandles - (IS_DONE.has(one.state) ? 0 : one.missingCandles),
   }));
   if (each.length <= MOST_BARS) return each;
-  const sum = (pick: (one: (typeof each)[number]) => number) => each.reduce((total, one) => total + pick(one), 0);
-  return [{ label: `${each.length} series`, wanted: sum((one) => one.wanted), settled: sum((one) => one.settled) }];
+  const sum = (pick: (one: (typeof each)[number]) => number) =>
+    each.reduce((total, one) => total + pick(one), 0);
+  return [
+    { label: `${each.length} series`, wanted: sum((one) => one.wanted), settled: sum((one) => one.settled) },
+  ];
 }
 
 function lineOf({ series, fleet }: FleetStatus): string {

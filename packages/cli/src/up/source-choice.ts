@@ -34,7 +34,8 @@ export async function chooseSource(
   const asked = readFlags(flags);
   if (kept && asked === 'auto') return kept;
   if (kept?.source === 'replay' && asked !== 'auto' && asked.source === 'replay') {
-    const isSame = (asked.recordings ?? kept.recordings) === kept.recordings && (flags.seed ?? kept.seed) === kept.seed;
+    const isSame =
+      (asked.recordings ?? kept.recordings) === kept.recordings && (flags.seed ?? kept.seed) === kept.seed;
     if (isSame) return kept;
     throw new BadInputError(
       `${settings.dataDir} already replays ${kept.recordings ?? `the simulated market of seed ${kept.seed}`}, and two markets are never mixed. ` +
@@ -67,7 +68,11 @@ function readKept(dataDir: string): SourceChoice | undefined {
   }
 }
 
-async function findLive(settings: Settings, asked: Asked, tell: (line: string) => void): Promise<SourceChoice> {
+async function findLive(
+  settings: Settings,
+  asked: Asked,
+  tell: (line: string) => void,
+): Promise<SourceChoice> {
   for (const provider of LIVE) {
     if (await answers(settings, provider)) {
       tell(`${provider} answers: live candles, without a key.`);
@@ -76,7 +81,9 @@ async function findLive(settings: Settings, asked: Asked, tell: (line: string) =
     tell(`${provider} does not answer within ${TRY_MS / 1_000} s.`);
   }
   if (asked !== 'auto') {
-    throw new BadInputError(`None of ${LIVE.join(', ')} answers from here. Check the network, or start with --source replay.`);
+    throw new BadInputError(
+      `None of ${LIVE.join(', ')} answers from here. Check the network, or start with --source replay.`,
+    );
   }
   tell('No exchange answers: you are offline. Showing a simulated market instead; its candles are made up.');
   return { source: 'replay', seed: DEFAULT_SEED };
@@ -86,7 +93,12 @@ async function answers(settings: Settings, provider: string): Promise<boolean> {
   const gate = { pass: async () => {}, observeUsed: () => {} };
   const markets = { read: async () => undefined, write: async () => {} };
   try {
-    const source = await openSource(provider, { gate, markets, ...settings.provider(provider), timeoutMs: TRY_MS });
+    const source = await openSource(provider, {
+      gate,
+      markets,
+      ...settings.provider(provider),
+      timeoutMs: TRY_MS,
+    });
     await source.ping(AbortSignal.timeout(TRY_MS)).finally(() => source.close());
     return true;
   } catch {

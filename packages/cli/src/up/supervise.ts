@@ -56,9 +56,15 @@ export function createSupervisor(logFolder: string, tell: (line: string) => void
     }
   }
 
-  function watch(one: Kept, onReady: (told: Record<string, unknown>) => void, onRefusal: (why: string) => void): void {
+  function watch(
+    one: Kept,
+    onReady: (told: Record<string, unknown>) => void,
+    onRefusal: (why: string) => void,
+  ): void {
     const { child, spec } = one;
-    child.on('message', (message) => onReady(typeof message === 'object' && message !== null ? { ...message } : {}));
+    child.on('message', (message) =>
+      onReady(typeof message === 'object' && message !== null ? { ...message } : {}),
+    );
     child.on('error', (error) => tell(`${spec.name}: ${error.message}`));
     child.once('exit', (code, signal) => {
       if (one.isStopping) return;
@@ -67,11 +73,17 @@ export function createSupervisor(logFolder: string, tell: (line: string) => void
       if (code === EXIT.badInput) return onRefusal(why);
       one.deaths = performance.now() - one.startedAt > STEADY_MS ? 1 : one.deaths + 1;
       const waitMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (one.deaths - 1));
-      tell(`${spec.name} ended (${why}); starting it again in ${waitMs / 1_000} s. Its log: ${path.join(logFolder, `${spec.name}.log`)}`);
+      tell(
+        `${spec.name} ended (${why}); starting it again in ${waitMs / 1_000} s. Its log: ${path.join(logFolder, `${spec.name}.log`)}`,
+      );
       one.timer = setTimeout(() => {
         one.child = launch(spec);
         one.startedAt = performance.now();
-        watch(one, () => {}, () => {});
+        watch(
+          one,
+          () => {},
+          () => {},
+        );
       }, waitMs);
     });
   }
@@ -82,10 +94,21 @@ export function createSupervisor(logFolder: string, tell: (line: string) => void
     },
     start(spec) {
       return new Promise((resolve, reject) => {
-        const one: Kept = { spec, child: launch(spec), startedAt: performance.now(), deaths: 0, isStopping: false, timer: undefined };
+        const one: Kept = {
+          spec,
+          child: launch(spec),
+          startedAt: performance.now(),
+          deaths: 0,
+          isStopping: false,
+          timer: undefined,
+        };
         kept.set(spec.name, one);
         watch(one, resolve, (why) =>
-          reject(new BadInputError(`${spec.name} could not start (${why}):\n${lastLines(path.join(logFolder, `${spec.name}.log`))}`)),
+          reject(
+            new BadInputError(
+              `${spec.name} could not start (${why}):\n${lastLines(path.join(logFolder, `${spec.name}.log`))}`,
+            ),
+          ),
         );
       });
     },

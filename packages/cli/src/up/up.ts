@@ -56,7 +56,8 @@ export async function up(context: CommandContext, flags: UpFlags): Promise<numbe
 
     const choice = await chooseSource(settings, flags, (line) => output.note(line));
     const env = envOf({ settings, databaseUrl, dashboardPort });
-    const replayUrl = choice.source === 'replay' ? await startReplay(supervisor, choice, flags, env) : undefined;
+    const replayUrl =
+      choice.source === 'replay' ? await startReplay(supervisor, choice, flags, env) : undefined;
     if (replayUrl) env['PROVIDER_BASE_URL_REPLAY'] = replayUrl;
     await seed(context, db, choice, replayUrl);
 
@@ -107,12 +108,16 @@ function untilStopped(): Promise<void> {
 async function chooseDashboardPort({ dashboardPort }: Settings): Promise<number> {
   if (dashboardPort === undefined) return getPort({ port: DASHBOARD_PORT, host: HOST });
   if ((await getPort({ port: dashboardPort, host: HOST })) === dashboardPort) return dashboardPort;
-  throw new BadInputError(`Port ${dashboardPort} (DASHBOARD_PORT) is in use. Name a free one, or none at all.`);
+  throw new BadInputError(
+    `Port ${dashboardPort} (DASHBOARD_PORT) is in use. Name a free one, or none at all.`,
+  );
 }
 
 async function startPostgres({ settings, output }: CommandContext): Promise<EmbeddedPostgres> {
   const embedded = await startEmbeddedPostgres({ dataDir: settings.dataDir });
-  output.line(`Postgres ${embedded.adopted ? 'was still running, and is adopted' : 'is up'}: port ${embedded.port}, files in ${embedded.folder}`);
+  output.line(
+    `Postgres ${embedded.adopted ? 'was still running, and is adopted' : 'is up'}: port ${embedded.port}, files in ${embedded.folder}`,
+  );
   return embedded;
 }
 
@@ -141,7 +146,12 @@ async function startReplay(
   return `http://${HOST}:${port}`;
 }
 
-async function seed(context: CommandContext, db: Database, choice: SourceChoice, replayUrl: string | undefined): Promise<void> {
+async function seed(
+  context: CommandContext,
+  db: Database,
+  choice: SourceChoice,
+  replayUrl: string | undefined,
+): Promise<void> {
   const { settings, output, log } = context;
   const budget = createBudget(db, settings.egressGroup);
   const isNew = await seedWatchlist({
@@ -163,7 +173,9 @@ async function seed(context: CommandContext, db: Database, choice: SourceChoice,
 
 function describe(choice: SourceChoice): string {
   if (choice.source === 'live') return choice.provider;
-  return choice.recordings ? `the recordings of ${choice.recordings}` : 'a simulated market (its candles are made up)';
+  return choice.recordings
+    ? `the recordings of ${choice.recordings}`
+    : 'a simulated market (its candles are made up)';
 }
 
 /** The embedded server is a part that can die like any other: it is brought up again where it was. */
@@ -185,6 +197,8 @@ async function end({ settings, output }: CommandContext, supervisor: Supervisor)
   const workers = supervisor.names.filter((name) => name !== 'replay');
   const areClean = await supervisor.stop(workers, deadlineMs);
   const isReplayClean = await supervisor.stop(supervisor.names, deadlineMs);
-  output.note(areClean && isReplayClean ? 'Stopped.' : 'Stopped, but not everything ended by itself: see the logs.');
+  output.note(
+    areClean && isReplayClean ? 'Stopped.' : 'Stopped, but not everything ended by itself: see the logs.',
+  );
   return areClean && isReplayClean;
 }

@@ -13,7 +13,12 @@ export interface BullBoard {
 }
 
 /** Bull Board over the queues of all providers, and of upkeep. */
-export function createBoard(options: { db: Database; queues: QueueConnection; basePath: string; log: Logger }): BullBoard {
+export function createBoard(options: {
+  db: Database;
+  queues: QueueConnection;
+  basePath: string;
+  log: Logger;
+}): BullBoard {
   const { db, queues, basePath, log } = options;
   const adapter = new ExpressAdapter();
   adapter.setBasePath(basePath);

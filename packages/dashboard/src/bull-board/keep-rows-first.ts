@@ -54,12 +54,26 @@ export function keepRowsFirst(deps: RowsDeps): Router {
   });
   router.put(
     '/api/queues/:queue/retry/:state',
-    before(async (queue) => inChunks(await executionsIn(queue, ['failed']), (ids) => retryExecutions(db, ids, ACTOR))),
+    before(async (queue) =>
+      inChunks(await executionsIn(queue, ['failed']), (ids) => retryExecutions(db, ids, ACTOR)),
+    ),
   );
-  router.put('/api/queues/:queue/:job/retry', before(async (queue, { job }) => retryExecutions(db, await idsOf(queue, job), ACTOR)));
-  router.put('/api/queues/:queue/:job/clean', before(async (queue, { job }) => cancelExecutions(db, await idsOf(queue, job), ACTOR)));
-  router.put('/api/queues/:queue/clean/:state', before((queue, { state }) => cancelIn(db, queue, CLEANED[state ?? ''] ?? UNFINISHED)));
-  router.put('/api/queues/:queue/empty', before((queue) => cancelIn(db, queue, DRAINED)));
+  router.put(
+    '/api/queues/:queue/:job/retry',
+    before(async (queue, { job }) => retryExecutions(db, await idsOf(queue, job), ACTOR)),
+  );
+  router.put(
+    '/api/queues/:queue/:job/clean',
+    before(async (queue, { job }) => cancelExecutions(db, await idsOf(queue, job), ACTOR)),
+  );
+  router.put(
+    '/api/queues/:queue/clean/:state',
+    before((queue, { state }) => cancelIn(db, queue, CLEANED[state ?? ''] ?? UNFINISHED)),
+  );
+  router.put(
+    '/api/queues/:queue/empty',
+    before((queue) => cancelIn(db, queue, DRAINED)),
+  );
   router.put(
     '/api/queues/:queue/obliterate',
     before(async (queue) => {
@@ -109,9 +123,13 @@ async function idsOf(queue: Queue, jobId: string | undefined): Promise<string[]>
 }
 
 async function cancelIn(db: Database, queue: Queue, states: readonly JobType[]): Promise<void> {
-  if (states.length > 0) await inChunks(await executionsIn(queue, states), (ids) => cancelExecutions(db, ids, ACTOR));
+  if (states.length > 0)
+    await inChunks(await executionsIn(queue, states), (ids) => cancelExecutions(db, ids, ACTOR));
 }
 
-async function inChunks(ids: readonly string[], work: (ids: readonly string[]) => Promise<unknown>): Promise<void> {
+async function inChunks(
+  ids: readonly string[],
+  work: (ids: readonly string[]) => Promise<unknown>,
+): Promise<void> {
   for (let start = 0; start < ids.length; start += CHUNK) await work(ids.slice(start, start + CHUNK));
 }

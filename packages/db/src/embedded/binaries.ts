@@ -20,7 +20,8 @@ export interface Binaries {
 export function findBinaries(user: ServerUser | undefined, sharedFolder: string): Binaries {
   const { folder, version } = packageFolder();
   const native = path.join(folder, 'native');
-  const place = !user || canReach(user, path.join(native, 'bin')) ? native : copyOnce(native, sharedFolder, version);
+  const place =
+    !user || canReach(user, path.join(native, 'bin')) ? native : copyOnce(native, sharedFolder, version);
   const suffix = process.platform === 'win32' ? '.exe' : '';
   return {
     initdb: path.join(place, 'bin', `initdb${suffix}`),

@@ -85,7 +85,8 @@ function read(file: string): string | undefined {
 function parseOwner(text: string): Owner | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value !== 'object' || value === null || !('pid' in value) || typeof value.pid !== 'number') return undefined;
+    if (typeof value !== 'object' || value === null || !('pid' in value) || typeof value.pid !== 'number')
+      return undefined;
     const started = 'started' in value && typeof value.started === 'string' ? value.started : '';
     return { pid: value.pid, started };
   } catch {

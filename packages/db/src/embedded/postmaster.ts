@@ -1,5 +1,14 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseUnusableError } from '../errors.js';
@@ -33,8 +42,18 @@ export function initCluster(options: {
   writeFileSync(passwordFile, password, { mode: 0o600 });
   giveTo(user, passwordFile);
   try {
-    const flags = ['--encoding=UTF8', '--locale=C', '--auth=scram-sha-256', '--username=candlefleet', `--pwfile=${passwordFile}`];
-    const done = spawnSync(binaries.initdb, ['-D', draft, ...flags], { ...asUser(user), env: cleanEnv(), encoding: 'utf8' });
+    const flags = [
+      '--encoding=UTF8',
+      '--locale=C',
+      '--auth=scram-sha-256',
+      '--username=candlefleet',
+      `--pwfile=${passwordFile}`,
+    ];
+    const done = spawnSync(binaries.initdb, ['-D', draft, ...flags], {
+      ...asUser(user),
+      env: cleanEnv(),
+      encoding: 'utf8',
+    });
     if (done.error ?? done.status !== 0) {
       throw new DatabaseUnusableError(
         `The embedded Postgres could not be set up in ${dataFolder}: ${done.stderr || String(done.error)}`,
@@ -98,12 +117,15 @@ export async function stopPostmaster(pid: number): Promise<void> {
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
     if (!isRunning(pid)) return;
     process.kill(pid, signal);
-    for (const end = performance.now() + STOP_DEADLINE_MS; performance.now() < end && isRunning(pid); ) await sleep(LOOK_EVERY_MS);
+    for (const end = performance.now() + STOP_DEADLINE_MS; performance.now() < end && isRunning(pid);)
+      await sleep(LOOK_EVERY_MS);
   }
 }
 
 export function lastLines(logFile: string, count = 5): string {
-  return existsSync(logFile) ? readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-count).join('\n') : '';
+  return existsSync(logFile)
+    ? readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-count).join('\n')
+    : '';
 }
 
 function asUser(user: ServerUser | undefined) {

@@ -12,7 +12,9 @@ export interface ServerUser {
 /** Undefined: ourselves. As root: `postgres` where that user exists, else `nobody`. */
 export function chooseServerUser(): ServerUser | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  const users = readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':'));
+  const users = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'));
   for (const wanted of ['postgres', 'nobody']) {
     const [name, , uid, gid] = users.find((fields) => fields[0] === wanted) ?? [];
     if (name && uid && gid) return { name, uid: Number(uid), gid: Number(gid) };

@@ -7,7 +7,14 @@ import postgres from 'postgres';
 import { DatabaseUnusableError } from '../errors.js';
 import { findBinaries, type Binaries } from './binaries.js';
 import { ownFolder } from './own-folder.js';
-import { initCluster, isRunning, lastLines, readPidFile, spawnPostmaster, stopPostmaster } from './postmaster.js';
+import {
+  initCluster,
+  isRunning,
+  lastLines,
+  readPidFile,
+  spawnPostmaster,
+  stopPostmaster,
+} from './postmaster.js';
 import { canReach, chooseServerUser, type ServerUser } from './server-user.js';
 
 export interface EmbeddedPostgres {
@@ -116,7 +123,11 @@ async function bringUp(setup: Setup): Promise<{ pid: number; port: number; adopt
   let exit: string | undefined;
   child.once('error', (error) => (exit = error.message));
   child.once('exit', (code, signal) => (exit = `it ended with ${signal ?? code}`));
-  for (const end = performance.now() + START_DEADLINE_MS; performance.now() < end; await sleep(LOOK_EVERY_MS)) {
+  for (
+    const end = performance.now() + START_DEADLINE_MS;
+    performance.now() < end;
+    await sleep(LOOK_EVERY_MS)
+  ) {
     if (exit !== undefined) break;
     if (await isOurs(port, password, dataFolder)) return { pid: child.pid ?? 0, port, adopted: false };
   }
@@ -137,8 +148,15 @@ function refuseOtherMajor(dataFolder: string, binaries: Binaries): void {
 }
 
 /** A server that is up on this very folder, whoever started it. One that is starting or stopping is waited for. */
-async function adopt(dataFolder: string, password: string): Promise<{ pid: number; port: number } | undefined> {
-  for (const end = performance.now() + START_DEADLINE_MS; performance.now() < end; await sleep(LOOK_EVERY_MS)) {
+async function adopt(
+  dataFolder: string,
+  password: string,
+): Promise<{ pid: number; port: number } | undefined> {
+  for (
+    const end = performance.now() + START_DEADLINE_MS;
+    performance.now() < end;
+    await sleep(LOOK_EVERY_MS)
+  ) {
     const found = readPidFile(dataFolder);
     if (!found || !Number.isInteger(found.pid) || !isRunning(found.pid)) return undefined;
     if (await isOurs(found.port, password, dataFolder)) return found;

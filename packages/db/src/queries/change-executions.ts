@@ -6,7 +6,11 @@ interface Changed {
 }
 
 /** T10: failed → pending, by a person, before the queue is told. Answers those that were failed. */
-export async function retryExecutions(db: Database, executionIds: readonly string[], actor: string): Promise<string[]> {
+export async function retryExecutions(
+  db: Database,
+  executionIds: readonly string[],
+  actor: string,
+): Promise<string[]> {
   const [row] = await db.run(
     'retry executions',
     (sql) => sql<Changed[]>`select retry_executions(${uuids(executionIds)}::uuid[], ${actor})::text[] as ids`,
@@ -15,10 +19,15 @@ export async function retryExecutions(db: Database, executionIds: readonly strin
 }
 
 /** T11: pending and in progress → cancelled, by a person, before the jobs go. Answers those that were. */
-export async function cancelExecutions(db: Database, executionIds: readonly string[], actor: string): Promise<string[]> {
+export async function cancelExecutions(
+  db: Database,
+  executionIds: readonly string[],
+  actor: string,
+): Promise<string[]> {
   const [row] = await db.run(
     'cancel executions',
-    (sql) => sql<Changed[]>`select cancel_executions(${uuids(executionIds)}::uuid[], ${actor})::text[] as ids`,
+    (sql) =>
+      sql<Changed[]>`select cancel_executions(${uuids(executionIds)}::uuid[], ${actor})::text[] as ids`,
   );
   return row?.ids ?? [];
 }

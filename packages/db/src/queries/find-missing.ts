@@ -28,7 +28,10 @@ interface Row extends Omit<SeriesWithMissing, 'missing'> {
  * What the planner may plan (T1): missing, in no pending or in progress row, not cancelled by a person, and not failed
  * lately. Active series that have any, those with the newest missing candle first.
  */
-export async function findMissing(db: Database, horizons: readonly PlanningHorizon[]): Promise<SeriesWithMissing[]> {
+export async function findMissing(
+  db: Database,
+  horizons: readonly PlanningHorizon[],
+): Promise<SeriesWithMissing[]> {
   const rows = await db.run(
     'find missing',
     (sql) => sql<Row[]>`

@@ -1,4 +1,10 @@
-import { BACKFILL_RETRY, newExecutionId, type ExecutionKind, type Range, type Timeframe } from '@candlefleet/core';
+import {
+  BACKFILL_RETRY,
+  newExecutionId,
+  type ExecutionKind,
+  type Range,
+  type Timeframe,
+} from '@candlefleet/core';
 import type { Database } from '../connect.js';
 import { numbers, uuids } from '../literals.js';
 

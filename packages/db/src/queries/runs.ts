@@ -15,7 +15,9 @@ export async function startRun(db: Database, run: RunRequest): Promise<string> {
   const runId = newExecutionId();
   await db.run(
     'start run',
-    (sql) => sql`select start_run(${runId}::uuid, ${run.seriesId}, ${run.range.fromMs}, ${run.range.toMs}, ${run.requestedBy},
+    (
+      sql,
+    ) => sql`select start_run(${runId}::uuid, ${run.seriesId}, ${run.range.fromMs}, ${run.range.toMs}, ${run.requestedBy},
       ${run.candlesEstimated}, ${run.requestsEstimated})`,
   );
   return runId;
@@ -66,14 +68,18 @@ export async function listOpenRuns(db: Database): Promise<OpenRun[]> {
 }
 
 export async function readRun(db: Database, runId: string): Promise<OpenRun | undefined> {
-  const rows = await db.run('read run', (sql) => sql<Row[]>`${SELECT_RUN(sql)} where r.run_id = ${runId}::uuid`);
+  const rows = await db.run(
+    'read run',
+    (sql) => sql<Row[]>`${SELECT_RUN(sql)} where r.run_id = ${runId}::uuid`,
+  );
   return rows[0] && toRun(rows[0]);
 }
 
 export async function endRun(db: Database, runId: string): Promise<void> {
   await db.run(
     'end run',
-    (sql) => sql`update backfill_runs set ended_at = clock_timestamp() where run_id = ${runId}::uuid and ended_at is null`,
+    (sql) =>
+      sql`update backfill_runs set ended_at = clock_timestamp() where run_id = ${runId}::uuid and ended_at is null`,
   );
 }
 

@@ -52,7 +52,12 @@ export async function trackSymbol(db: Database, entry: SymbolToTrack, actor: str
 }
 
 /** Stops tracking a symbol; its candles stay. Answers whether it was tracked. */
-export async function untrackSymbol(db: Database, provider: string, symbol: string, actor: string): Promise<boolean> {
+export async function untrackSymbol(
+  db: Database,
+  provider: string,
+  symbol: string,
+  actor: string,
+): Promise<boolean> {
   const rows = await db.run(
     'untrack symbol',
     (sql) => sql`
@@ -119,6 +124,9 @@ export async function listTrackedSeries(db: Database): Promise<TrackedSeries[]> 
 
 /** Providers that have, or had, a series: each has a queue. */
 export async function listProviders(db: Database): Promise<string[]> {
-  const rows = await db.run('list providers', (sql) => sql<{ provider: string }[]>`select distinct provider from series`);
+  const rows = await db.run(
+    'list providers',
+    (sql) => sql<{ provider: string }[]>`select distinct provider from series`,
+  );
   return rows.map((row) => row.provider).sort();
 }

@@ -1,5 +1,16 @@
 import { sql } from 'drizzle-orm';
-import { bigint, boolean, check, date, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  boolean,
+  check,
+  date,
+  index,
+  integer,
+  pgTable,
+  primaryKey,
+  text,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import { createdAt, instant, tstzmultirange, tstzrange, updatedAt } from './columns.js';
 import { series } from './watchlist.js';
 
@@ -52,11 +63,17 @@ export const executions = pgTable(
   (t) => [
     check('bsp_status', sql`${t.status} in ('pending', 'in_progress', 'completed', 'failed', 'cancelled')`),
     check('bsp_kind', sql`${t.kind} in ('tail', 'history', 'manual', 'repair')`),
-    check('bsp_range', sql`not isempty(${t.range}) and not lower_inf(${t.range}) and not upper_inf(${t.range})`),
+    check(
+      'bsp_range',
+      sql`not isempty(${t.range}) and not lower_inf(${t.range}) and not upper_inf(${t.range})`,
+    ),
     check('bsp_slot', sql`(${t.kind} = 'tail') = (${t.slot} is not null)`),
     check('bsp_worker', sql`(${t.status} = 'in_progress') = (${t.workerId} is not null)`),
     check('bsp_pending', sql`(${t.status} = 'pending') = (${t.pendingReason} is not null)`),
-    check('bsp_started', sql`${t.status} <> 'in_progress' or (${t.startedAt} is not null and ${t.fence} > 0)`),
+    check(
+      'bsp_started',
+      sql`${t.status} <> 'in_progress' or (${t.startedAt} is not null and ${t.fence} > 0)`,
+    ),
     check(
       'bsp_ended',
       sql`(${t.status} in ('completed', 'failed', 'cancelled')) = (${t.completedAt} is not null)`,
@@ -67,12 +84,24 @@ export const executions = pgTable(
     ),
     check('bsp_failed', sql`${t.status} <> 'failed' or ${t.errorCode} is not null`),
     check('bsp_cancel_stands', sql`not ${t.cancelStands} or ${t.status} = 'cancelled'`),
-    index('bsp_pending_due').on(t.notBefore).where(sql`${t.status} = 'pending'`),
-    index('bsp_in_progress_worker').on(t.workerId).where(sql`${t.status} = 'in_progress'`),
-    index('bsp_unfinished_series').on(t.seriesId).where(sql`${t.status} in ('pending', 'in_progress')`),
-    index('bsp_set_aside').on(t.seriesId).where(sql`${t.status} = 'failed' or ${t.cancelStands}`),
-    index('bsp_ended_at').on(t.status, t.completedAt).where(sql`${t.completedAt} is not null`),
-    index('bsp_run').on(t.runId).where(sql`${t.runId} is not null`),
+    index('bsp_pending_due')
+      .on(t.notBefore)
+      .where(sql`${t.status} = 'pending'`),
+    index('bsp_in_progress_worker')
+      .on(t.workerId)
+      .where(sql`${t.status} = 'in_progress'`),
+    index('bsp_unfinished_series')
+      .on(t.seriesId)
+      .where(sql`${t.status} in ('pending', 'in_progress')`),
+    index('bsp_set_aside')
+      .on(t.seriesId)
+      .where(sql`${t.status} = 'failed' or ${t.cancelStands}`),
+    index('bsp_ended_at')
+      .on(t.status, t.completedAt)
+      .where(sql`${t.completedAt} is not null`),
+    index('bsp_run')
+      .on(t.runId)
+      .where(sql`${t.runId} is not null`),
   ],
 );
 

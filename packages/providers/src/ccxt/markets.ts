@@ -66,7 +66,8 @@ export function createMarkets(options: {
     return markets;
   }
 
-  const find = (markets: readonly Market[], symbol: string) => markets.find((market) => market.symbol === symbol);
+  const find = (markets: readonly Market[], symbol: string) =>
+    markets.find((market) => market.symbol === symbol);
   return {
     list: () => load(FRESH_MS),
     async require(symbol) {

@@ -50,8 +50,18 @@ export async function openCcxtSource(provider: string, options: SourceOptions): 
     maxAnswerBytes: options.maxAnswerBytes ?? MAX_ANSWER_BYTES,
   });
   const exchangeId = provider === 'replay' ? 'binance' : provider;
-  const exchange = await openExchange({ exchangeId, wire, baseUrl: options.baseUrl, credentials: options.credentials });
-  const markets = createMarkets({ provider, exchange, cache: options.markets, fetchMarkets: () => exchange.fetchMarkets() });
+  const exchange = await openExchange({
+    exchangeId,
+    wire,
+    baseUrl: options.baseUrl,
+    credentials: options.credentials,
+  });
+  const markets = createMarkets({
+    provider,
+    exchange,
+    cache: options.markets,
+    fetchMarkets: () => exchange.fetchMarkets(),
+  });
 
   async function call<T>(context: WireContext, work: () => Promise<T>): Promise<T> {
     try {
@@ -72,9 +82,14 @@ export async function openCcxtSource(provider: string, options: SourceOptions): 
     await call(marketsContext(context.urgent, context.signal), () => markets.require(ask.symbol));
     if (!(ask.timeframe in exchange.timeframes)) {
       const served = Object.keys(exchange.timeframes).join(', ');
-      throw new RequestRefusedError({ provider, what: `it has no ${ask.timeframe} candles; it has ${served}` });
+      throw new RequestRefusedError({
+        provider,
+        what: `it has no ${ask.timeframe} candles; it has ${served}`,
+      });
     }
-    const rows: unknown = await call(context, () => exchange.fetchOHLCV(ask.symbol, ask.timeframe, ask.fromMs, ask.limit));
+    const rows: unknown = await call(context, () =>
+      exchange.fetchOHLCV(ask.symbol, ask.timeframe, ask.fromMs, ask.limit),
+    );
     return parseRows(provider, rows);
   }
 
@@ -82,8 +97,15 @@ export async function openCcxtSource(provider: string, options: SourceOptions): 
     const base = options.baseUrl ?? apiUrl(exchange.urls['api'], provider);
     if (provider !== 'replay') return new URL(base).host;
     // A replay server's port changes from start to start; what it replays does not.
-    const context: WireContext = { purpose: 'time', weight: 1, urgent: true, signal: AbortSignal.timeout(TIMEOUT_MS) };
-    const answer = await call(context, async () => (await wire.fetch(new URL('/replay/series', base).href, {})).json());
+    const context: WireContext = {
+      purpose: 'time',
+      weight: 1,
+      urgent: true,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    };
+    const answer = await call(context, async () =>
+      (await wire.fetch(new URL('/replay/series', base).href, {})).json(),
+    );
     return replaySchema.parse(answer).identity;
   }
 
@@ -139,14 +161,27 @@ function parseRows(provider: string, rows: unknown): Candle[] {
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const where = issue?.path.join('.') ?? '';
-    throw new AnswerMalformedError({ provider, what: `the candles are malformed at row ${where}: ${issue?.message ?? 'unreadable'}` });
+    throw new AnswerMalformedError({
+      provider,
+      what: `the candles are malformed at row ${where}: ${issue?.message ?? 'unreadable'}`,
+    });
   }
-  return parsed.data.map(([openMs, open, high, low, close, volume]) => ({ openMs, open, high, low, close, volume }));
+  return parsed.data.map(([openMs, open, high, low, close, volume]) => ({
+    openMs,
+    open,
+    high,
+    low,
+    close,
+    volume,
+  }));
 }
 
 /** The first URL in ccxt's tree: the host that answers. */
 function apiUrl(api: unknown, provider: string): string {
   if (typeof api === 'string') return api.replace('{hostname}', `${provider}.com`);
-  const first: unknown = typeof api === 'object' && api !== null ? Reflect.get(api, 'public') ?? Object.values(api)[0] : undefined;
+  const first: unknown =
+    typeof api === 'object' && api !== null
+      ? (Reflect.get(api, 'public') ?? Object.values(api)[0])
+      : undefined;
   return first === undefined ? `https://${provider}` : apiUrl(first, provider);
 }

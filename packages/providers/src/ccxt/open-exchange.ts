@@ -18,7 +18,9 @@ export async function openExchange(options: {
 }): Promise<Exchange> {
   const { exchangeId, wire, baseUrl, credentials } = options;
   const ccxt = await import('ccxt');
-  const ExchangeClass = ccxt.default.exchanges.includes(exchangeId) ? classOf(ccxt.default, exchangeId) : undefined;
+  const ExchangeClass = ccxt.default.exchanges.includes(exchangeId)
+    ? classOf(ccxt.default, exchangeId)
+    : undefined;
   if (!ExchangeClass) {
     throw new ProviderUnknownError(
       `There is no provider "${exchangeId}". It is "replay" or one of ccxt's ${ccxt.default.exchanges.length} exchanges, such as binance, kraken, coinbase.`,
@@ -33,7 +35,8 @@ export async function openExchange(options: {
   exchange.fetchImplementation = (url: string, init: RequestInit) => wire.fetch(url, init);
   exchange.has['fetchCurrencies'] = false;
   if (baseUrl) Reflect.set(exchange.urls, 'api', withHost(exchange.urls['api'], baseUrl));
-  if (!exchange.has['fetchOHLCV']) throw new ProviderUnknownError(`"${exchangeId}" serves no candles: ccxt has no fetchOHLCV for it.`);
+  if (!exchange.has['fetchOHLCV'])
+    throw new ProviderUnknownError(`"${exchangeId}" serves no candles: ccxt has no fetchOHLCV for it.`);
   return exchange;
 }
 

@@ -15,7 +15,12 @@ const BANNED_UNTIL = /banned until (\d{13})/i;
 const LONGEST_TEXT = 300;
 
 /** A ccxt error as one of ours: by the answer's status first, then by ccxt's class. */
-export function translateError(provider: string, thrown: unknown, context: WireContext, nowMs: number): unknown {
+export function translateError(
+  provider: string,
+  thrown: unknown,
+  context: WireContext,
+  nowMs: number,
+): unknown {
   if (context.signal.aborted) return context.signal.reason;
   if (thrown instanceof FleetError) return thrown;
   const error = asFleetError(thrown);
@@ -29,18 +34,24 @@ export function translateError(provider: string, thrown: unknown, context: WireC
   const kinds = new Set(classNames(thrown));
   if (kinds.has('BadSymbol')) return new SymbolUnknownError(init);
   if (kinds.has('AuthenticationError') || kinds.has('PermissionDenied')) return new NotAuthorisedError(init);
-  if (kinds.has('RateLimitExceeded') || kinds.has('DDoSProtection')) return new RateLimitedError({ ...init, retryAfterMs });
+  if (kinds.has('RateLimitExceeded') || kinds.has('DDoSProtection'))
+    return new RateLimitedError({ ...init, retryAfterMs });
   if (kinds.has('RequestTimeout')) return new TimedOutError(init);
   if (kinds.has('BadResponse') || kinds.has('NullResponse')) return new AnswerMalformedError(init);
   if (kinds.has('NetworkError') || (context.status ?? 0) >= 500) return new UnavailableError(init);
-  if (kinds.has('BadRequest') || kinds.has('NotSupported') || kinds.has('ArgumentsRequired')) return new RequestRefusedError(init);
+  if (kinds.has('BadRequest') || kinds.has('NotSupported') || kinds.has('ArgumentsRequired'))
+    return new RequestRefusedError(init);
   return new AnswerMalformedError(init);
 }
 
 /** ccxt's classes by name, up the chain: ccxt is loaded late, so its classes are not at hand here. */
 function classNames(thrown: unknown): string[] {
   const names: string[] = [];
-  for (let proto = thrown instanceof Error ? Object.getPrototypeOf(thrown) : null; proto; proto = Object.getPrototypeOf(proto)) {
+  for (
+    let proto = thrown instanceof Error ? Object.getPrototypeOf(thrown) : null;
+    proto;
+    proto = Object.getPrototypeOf(proto)
+  ) {
     names.push(String(proto.constructor?.name));
   }
   return names;

@@ -50,9 +50,18 @@ export function createWire(options: {
         return new Response(text, { status: response.status, headers: response.headers });
       } catch (thrown) {
         context.signal.throwIfAborted();
-        if (timeout.aborted) throw new TimedOutError({ provider, what: `no whole answer within ${timeoutMs} ms`, cause: thrown });
+        if (timeout.aborted)
+          throw new TimedOutError({
+            provider,
+            what: `no whole answer within ${timeoutMs} ms`,
+            cause: thrown,
+          });
         if (thrown instanceof TypeError) {
-          throw new UnavailableError({ provider, what: `the request did not get through (${causeOf(thrown)})`, cause: thrown });
+          throw new UnavailableError({
+            provider,
+            what: `the request did not get through (${causeOf(thrown)})`,
+            cause: thrown,
+          });
         }
         throw thrown;
       }
@@ -91,7 +100,11 @@ function refuseNonJson(provider: string, response: Response, text: string): void
     JSON.parse(text);
   } catch (cause) {
     const type = response.headers.get('content-type') ?? 'no content type';
-    throw new AnswerMalformedError({ provider, what: `the answer (${type}, ${text.length} characters) is no JSON`, cause });
+    throw new AnswerMalformedError({
+      provider,
+      what: `the answer (${type}, ${text.length} characters) is no JSON`,
+      cause,
+    });
   }
 }
 

@@ -3,7 +3,9 @@ import path from 'node:path';
 import { BadInputError, timeframeSchema } from '@candlefleet/core';
 import { z } from 'zod';
 
-const column = z.union([z.string(), z.int().nonnegative()]).describe("a column's name in the header, or its index from 0");
+const column = z
+  .union([z.string(), z.int().nonnegative()])
+  .describe("a column's name in the header, or its index from 0");
 
 const recordingSchema = z
   .strictObject({
@@ -59,14 +61,18 @@ export async function readManifest(folder: string): Promise<Recording[]> {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new BadInputError(`${file} is no JSON: ${cause instanceof Error ? cause.message : 'unreadable'}`, cause);
+    throw new BadInputError(
+      `${file} is no JSON: ${cause instanceof Error ? cause.message : 'unreadable'}`,
+      cause,
+    );
   }
   const parsed = manifestSchema.safeParse(json);
   if (!parsed.success) throw new BadInputError(`${file}: ${z.prettifyError(parsed.error)}`);
   const keys = new Set<string>();
   for (const { symbol, timeframe } of parsed.data.recordings) {
     const key = `${symbol} ${timeframe}`;
-    if (keys.has(key)) throw new BadInputError(`${file}: ${key} stands twice. List both files under one recording.`);
+    if (keys.has(key))
+      throw new BadInputError(`${file}: ${key} stands twice. List both files under one recording.`);
     keys.add(key);
   }
   return parsed.data.recordings;

@@ -16,7 +16,12 @@ export async function openRecordings(folder: string): Promise<ReplayMarket> {
     const last = candles.at(-1);
     if (!first || !last) continue;
     bySeries.set(`${symbol} ${timeframe}`, candles);
-    series.push({ symbol, timeframe, fromMs: first.openMs, toMs: alwaysOpen.closeOf(timeframe, last.openMs) });
+    series.push({
+      symbol,
+      timeframe,
+      fromMs: first.openMs,
+      toMs: alwaysOpen.closeOf(timeframe, last.openMs),
+    });
   }
   const digest = createHash('sha256').update(JSON.stringify(recordings)).digest('hex');
   return {

@@ -21,7 +21,8 @@ export async function readRecording(recording: Recording, folder: string): Promi
   for (const name of recording.files) {
     const file = path.resolve(folder, name);
     const text = await readText(file);
-    const rows = recording.format === 'csv' ? csvRows(text, recording, file) : jsonRows(text, recording, file);
+    const rows =
+      recording.format === 'csv' ? csvRows(text, recording, file) : jsonRows(text, recording, file);
     for (const row of rows) {
       const candle = toCandle(row, recording, file);
       const twin = byOpen.get(candle.openMs);
@@ -47,7 +48,13 @@ function csvRows(text: string, recording: Recording, file: string): Row[] {
   const { header, delimiter, jsonColumn } = recording;
   let records: unknown[];
   try {
-    records = parse(text, { delimiter, columns: header, skip_empty_lines: true, relax_column_count: false, bom: true });
+    records = parse(text, {
+      delimiter,
+      columns: header,
+      skip_empty_lines: true,
+      relax_column_count: false,
+      bom: true,
+    });
   } catch (cause) {
     throw new BadInputError(`${file}: ${cause instanceof Error ? cause.message : 'no CSV'}`, cause);
   }
@@ -55,14 +62,21 @@ function csvRows(text: string, recording: Recording, file: string): Row[] {
     const where = `line ${index + (header ? 2 : 1)}`;
     const fields = asFields(record, file, where);
     if (jsonColumn === undefined) return { fields, where };
-    return { fields: asFields(parseJson(String(Reflect.get(fields, jsonColumn)), file, where), file, where), where };
+    return {
+      fields: asFields(parseJson(String(Reflect.get(fields, jsonColumn)), file, where), file, where),
+      where,
+    };
   });
 }
 
 function jsonRows(text: string, recording: Recording, file: string): Row[] {
   const json = parseJson(text, file, 'the whole file');
-  const rows: unknown = recording.rows === undefined ? json : Reflect.get(asFields(json, file, 'the file'), recording.rows);
-  if (!Array.isArray(rows)) throw new BadInputError(`${file}: no array of candles${recording.rows ? ` under "${recording.rows}"` : ''}.`);
+  const rows: unknown =
+    recording.rows === undefined ? json : Reflect.get(asFields(json, file, 'the file'), recording.rows);
+  if (!Array.isArray(rows))
+    throw new BadInputError(
+      `${file}: no array of candles${recording.rows ? ` under "${recording.rows}"` : ''}.`,
+    );
   return rows.map((row: unknown, index) => {
     const where = `candle ${index + 1}`;
     return { fields: asFields(row, file, where), where };
@@ -86,7 +100,8 @@ function asFields(value: unknown, file: string, where: string): Row['fields'] {
 function toCandle(row: Row, { columns, time, timeframe }: Recording, file: string): Candle {
   const cell = (name: string, key: string | number): unknown => {
     const value: unknown = Reflect.get(row.fields, key);
-    if (value === undefined) throw new BadInputError(`${file}, ${row.where}: there is no column ${key} for ${name}.`);
+    if (value === undefined)
+      throw new BadInputError(`${file}, ${row.where}: there is no column ${key} for ${name}.`);
     return value;
   };
   const number = (name: string, key: string | number): number => {
@@ -112,7 +127,8 @@ function toCandle(row: Row, { columns, time, timeframe }: Recording, file: strin
   };
 }
 
-const DATE = /^(\d{4})-?(\d{2})-?(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)? ?(Z|[+-]\d{2}:?\d{2})?$/;
+const DATE =
+  /^(\d{4})-?(\d{2})-?(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)? ?(Z|[+-]\d{2}:?\d{2})?$/;
 const DAY_IN_NAME = /(\d{4})-?(\d{2})-?(\d{2})/;
 const MINUTE_MS = 60_000;
 
@@ -120,15 +136,20 @@ function parseTime(value: unknown, unit: Recording['time']['unit'], file: string
   if (unit === 'date') {
     const match = DATE.exec(String(value).trim());
     if (match) return dateMs(match);
-    throw new BadInputError(`${file}, ${where}: time is "${String(value)}"; a date such as 2024-01-31 13:00 was expected.`);
+    throw new BadInputError(
+      `${file}, ${where}: time is "${String(value)}"; a date such as 2024-01-31 13:00 was expected.`,
+    );
   }
   const parsed = Number(value);
   if (!Number.isFinite(parsed)) {
-    throw new BadInputError(`${file}, ${where}: time is "${String(value)}"; a number in ${unit} was expected.`);
+    throw new BadInputError(
+      `${file}, ${where}: time is "${String(value)}"; a number in ${unit} was expected.`,
+    );
   }
   if (unit !== 'ms_of_day') return unit === 's' ? parsed * 1_000 : parsed;
   const day = DAY_IN_NAME.exec(path.basename(file));
-  if (!day) throw new BadInputError(`${file}: its times are of a day, but its name holds no date such as 20240131.`);
+  if (!day)
+    throw new BadInputError(`${file}: its times are of a day, but its name holds no date such as 20240131.`);
   return Date.UTC(Number(day[1]), Number(day[2]) - 1, Number(day[3])) + parsed;
 }
 

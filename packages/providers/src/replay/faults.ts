@@ -9,15 +9,26 @@ const common = { rate, times, symbol };
 
 const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('latency'), ...common, delayMs: z.number().positive().default(500) }),
-  z.strictObject({ kind: z.literal('rate_limited'), ...common, retryAfterSeconds: z.int().positive().default(1) }),
-  z.strictObject({ kind: z.literal('server_error'), ...common, status: z.int().min(500).max(599).default(503) }),
+  z.strictObject({
+    kind: z.literal('rate_limited'),
+    ...common,
+    retryAfterSeconds: z.int().positive().default(1),
+  }),
+  z.strictObject({
+    kind: z.literal('server_error'),
+    ...common,
+    status: z.int().min(500).max(599).default(503),
+  }),
   z.strictObject({ kind: z.literal('reset_in_body'), ...common }),
   z.strictObject({ kind: z.literal('forming_candle'), ...common }),
   z.strictObject({ kind: z.literal('empty_page'), ...common }),
 ]);
 
 /** A fault plan: which faults strike how often, decided by seed and the request's number. */
-export const faultPlanSchema = z.strictObject({ seed: z.int().default(1), faults: z.array(faultSchema).default([]) });
+export const faultPlanSchema = z.strictObject({
+  seed: z.int().default(1),
+  faults: z.array(faultSchema).default([]),
+});
 
 export type FaultPlan = z.infer<typeof faultPlanSchema>;
 export type Fault = FaultPlan['faults'][number];
@@ -36,7 +47,8 @@ const VALUE_OF: Partial<Record<FaultKind, string>> = {
 export function parseFaultFlag(text: string): Fault {
   const [kind = '', rateText, valueText] = text.split(':');
   const known = KINDS.find((one) => one === kind);
-  if (!known) throw new BadInputError(`--fault ${text}: there is no fault "${kind}". There are: ${KINDS.join(', ')}.`);
+  if (!known)
+    throw new BadInputError(`--fault ${text}: there is no fault "${kind}". There are: ${KINDS.join(', ')}.`);
   const valueName = VALUE_OF[known];
   const raw = {
     kind: known,
@@ -46,7 +58,9 @@ export function parseFaultFlag(text: string): Fault {
   const parsed = faultSchema.safeParse(raw);
   if (parsed.success) return parsed.data;
   const shape = valueName ? `${known}:RATE:${valueName}` : `${known}:RATE`;
-  throw new BadInputError(`--fault ${text}: write it as ${shape}, with a rate from 0 to 1. ${z.prettifyError(parsed.error)}`);
+  throw new BadInputError(
+    `--fault ${text}: write it as ${shape}, with a rate from 0 to 1. ${z.prettifyError(parsed.error)}`,
+  );
 }
 
 /** Answers the faults that strike a request, given its number and symbol. */

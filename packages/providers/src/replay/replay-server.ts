@@ -1,6 +1,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { alwaysOpen, BadInputError, isTimeframe, systemClock, type Candle, type Clock, type Timeframe } from '@candlefleet/core';
+import {
+  alwaysOpen,
+  BadInputError,
+  isTimeframe,
+  systemClock,
+  type Candle,
+  type Clock,
+  type Timeframe,
+} from '@candlefleet/core';
 import { createFaultDie, type Fault, type FaultKind, type FaultPlan } from './faults.js';
 import type { ReplayMarket } from './replay-market.js';
 import { createWeightMeter } from './weight-meter.js';
@@ -35,7 +43,12 @@ export interface ReplayServer {
 }
 
 const BINANCE_WEIGHT_LIMIT = 6_000;
-const WEIGHTS: Record<string, number> = { '/api/v3/klines': 2, '/api/v3/exchangeInfo': 20, '/api/v3/time': 1, '/api/v3/ping': 1 };
+const WEIGHTS: Record<string, number> = {
+  '/api/v3/klines': 2,
+  '/api/v3/exchangeInfo': 20,
+  '/api/v3/time': 1,
+  '/api/v3/ping': 1,
+};
 const MOST_CANDLES = 1_000;
 const REQUESTS_KEPT = 100_000;
 
@@ -75,7 +88,10 @@ export async function startReplayServer(options: ReplayServerOptions): Promise<R
         ? refused(limited.retryAfterSeconds, false, atMs)
         : failed
           ? { status: failed.status, body: 'the server is not well' }
-          : answer(url, atMs, { isEmpty: Boolean(fault('empty_page')), isForming: Boolean(fault('forming_candle')) });
+          : answer(url, atMs, {
+              isEmpty: Boolean(fault('empty_page')),
+              isForming: Boolean(fault('forming_candle')),
+            });
     requests.push({
       atMs,
       path: url.pathname,
@@ -113,11 +129,18 @@ export async function startReplayServer(options: ReplayServerOptions): Promise<R
       case '/replay/series':
         return { status: 200, body: { identity: options.market.identity, series: options.market.series } };
       default:
-        return { status: 404, body: { code: -1000, msg: 'A replay server answers /api/v3/ping, time, exchangeInfo and klines.' } };
+        return {
+          status: 404,
+          body: { code: -1000, msg: 'A replay server answers /api/v3/ping, time, exchangeInfo and klines.' },
+        };
     }
   }
 
-  function klines(query: URLSearchParams, nowMs: number, lies: { isEmpty: boolean; isForming: boolean }): Reply {
+  function klines(
+    query: URLSearchParams,
+    nowMs: number,
+    lies: { isEmpty: boolean; isForming: boolean },
+  ): Reply {
     const symbol = symbols.get(query.get('symbol') ?? '');
     const timeframe = query.get('interval') ?? '';
     if (!symbol) return { status: 400, body: { code: -1121, msg: 'Invalid symbol.' } };
@@ -157,7 +180,12 @@ function listen(server: ReturnType<typeof createServer>, port: number, host: str
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EADDRINUSE') reject(error);
-      else reject(new BadInputError(`Port ${port} is in use. Choose another one with --port, or leave it out for a free one.`));
+      else
+        reject(
+          new BadInputError(
+            `Port ${port} is in use. Choose another one with --port, or leave it out for a free one.`,
+          ),
+        );
     });
     server.listen(port, host, resolve);
   });
@@ -168,21 +196,40 @@ function refused(retryAfterSeconds: number, isBan: boolean, nowMs: number): Repl
   const msg = isBan
     ? `Way too much request weight used; IP banned until ${until}. Please use WebSocket Streams for live updates to avoid bans.`
     : 'Too much request weight used; please use WebSocket Streams for live updates to avoid polling the API.';
-  return { status: isBan ? 418 : 429, body: { code: -1003, msg }, headers: { 'retry-after': String(retryAfterSeconds) } };
+  return {
+    status: isBan ? 418 : 429,
+    body: { code: -1003, msg },
+    headers: { 'retry-after': String(retryAfterSeconds) },
+  };
 }
 
 /** A kline's twelve fields; prices and volumes as decimal text, as Binance sends them. */
 function toWire(candle: Candle, timeframe: Timeframe): unknown[] {
   const closeMs = alwaysOpen.closeOf(timeframe, candle.openMs) - 1;
   const { openMs, open, high, low, close, volume } = candle;
-  return [openMs, String(open), String(high), String(low), String(close), String(volume), closeMs, '0', 0, '0', '0', '0'];
+  return [
+    openMs,
+    String(open),
+    String(high),
+    String(low),
+    String(close),
+    String(volume),
+    closeMs,
+    '0',
+    0,
+    '0',
+    '0',
+    '0',
+  ];
 }
 
 function exchangeInfo(symbols: readonly string[], nowMs: number) {
   return {
     timezone: 'UTC',
     serverTime: nowMs,
-    rateLimits: [{ rateLimitType: 'REQUEST_WEIGHT', interval: 'MINUTE', intervalNum: 1, limit: BINANCE_WEIGHT_LIMIT }],
+    rateLimits: [
+      { rateLimitType: 'REQUEST_WEIGHT', interval: 'MINUTE', intervalNum: 1, limit: BINANCE_WEIGHT_LIMIT },
+    ],
     exchangeFilters: [],
     symbols: symbols.map((symbol) => {
       const [baseAsset = '', quoteAsset = ''] = symbol.split('/');
@@ -198,8 +245,18 @@ function exchangeInfo(symbols: readonly string[], nowMs: number) {
         isSpotTradingAllowed: true,
         isMarginTradingAllowed: false,
         filters: [
-          { filterType: 'PRICE_FILTER', minPrice: '0.00000001', maxPrice: '1000000.00000000', tickSize: '0.00000001' },
-          { filterType: 'LOT_SIZE', minQty: '0.00000001', maxQty: '9000000.00000000', stepSize: '0.00000001' },
+          {
+            filterType: 'PRICE_FILTER',
+            minPrice: '0.00000001',
+            maxPrice: '1000000.00000000',
+            tickSize: '0.00000001',
+          },
+          {
+            filterType: 'LOT_SIZE',
+            minQty: '0.00000001',
+            maxQty: '9000000.00000000',
+            stepSize: '0.00000001',
+          },
         ],
         permissions: ['SPOT'],
         permissionSets: [['SPOT']],

@@ -30,7 +30,9 @@ const VOLUME_UNITS = 100_000;
  * volume goes with volatility and movement. A coarser candle is the exact sum of its minutes.
  */
 export function createSimulatedMarket(options: SimulationOptions): ReplayMarket {
-  const instruments = new Map(options.symbols.map((symbol) => [symbol, createInstrument(options.seed, symbol)]));
+  const instruments = new Map(
+    options.symbols.map((symbol) => [symbol, createInstrument(options.seed, symbol)]),
+  );
   return {
     identity: `simulated-market-${options.seed}`,
     series: options.symbols.flatMap((symbol) =>
@@ -69,7 +71,8 @@ function createInstrument(seed: number, symbol: string): Instrument {
   const ticks = 10 ** Math.max(0, 5 - Math.ceil(Math.log10(startPrice)));
   const baseVolume = 50_000 / startPrice;
 
-  const tickAt = (minute: number) => Math.max(1, Math.round(startPrice * Math.exp(noise.logPrice(minute)) * ticks));
+  const tickAt = (minute: number) =>
+    Math.max(1, Math.round(startPrice * Math.exp(noise.logPrice(minute)) * ticks));
   return {
     candle(openMs, closeMs) {
       const first = openMs / MINUTE_MS;

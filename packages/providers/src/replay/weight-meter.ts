@@ -22,7 +22,8 @@ export function createWeightMeter(limit: number): WeightMeter {
         used = 0;
         ignored = 0;
       }
-      if (nowMs < bannedUntilMs) return { used, retryAfterSeconds: Math.ceil((bannedUntilMs - nowMs) / 1_000), isBan: true };
+      if (nowMs < bannedUntilMs)
+        return { used, retryAfterSeconds: Math.ceil((bannedUntilMs - nowMs) / 1_000), isBan: true };
       if (used + weight > limit) {
         ignored += 1;
         if (ignored > PATIENCE) bannedUntilMs = nowMs + BAN_SECONDS * 1_000;

@@ -56,7 +56,10 @@ interface IdentifiedJob {
 export function slotMsOf({ id, data }: IdentifiedJob): number {
   if (data.slotMs !== undefined) return data.slotMs;
   const slot = /^repeat:.+:(\d+)$/.exec(id)?.[1];
-  if (slot === undefined) throw new PayloadError(`The tail job "${id}" carries no slot: it is neither a scheduler's nor the relay's.`);
+  if (slot === undefined)
+    throw new PayloadError(
+      `The tail job "${id}" carries no slot: it is neither a scheduler's nor the relay's.`,
+    );
   return Number(slot);
 }
 

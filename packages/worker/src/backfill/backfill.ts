@@ -1,5 +1,11 @@
 import { calendarOf, type Calendar, type CandlePage, type CandleSource, type Range } from '@candlefleet/core';
-import { storeChunk, type Claim, type ClaimAnswer, type ClaimedExecution, type Database } from '@candlefleet/db';
+import {
+  storeChunk,
+  type Claim,
+  type ClaimAnswer,
+  type ClaimedExecution,
+  type Database,
+} from '@candlefleet/db';
 import type { BackfillJob, JobEnding, JobInHand } from '@candlefleet/queue';
 import { ForeignOriginError } from '../errors.js';
 import type { LeaseKeeper } from '../lease-keeper.js';
@@ -102,16 +108,26 @@ async function storePage(attempt: Attempt, page: CandlePage): Promise<JobEnding 
     requests: page.requests + page.confirmations,
     origin,
   });
-  if (stored.outcome === 'refused') return { do: 'complete', note: 'refused: the execution is no longer ours' };
+  if (stored.outcome === 'refused')
+    return { do: 'complete', note: 'refused: the execution is no longer ours' };
   if (stored.outcome === 'origin') {
-    throw new ForeignOriginError(`${job.data.symbol} ${job.data.timeframe}`, execution.origin ?? 'another host', origin);
+    throw new ForeignOriginError(
+      `${job.data.symbol} ${job.data.timeframe}`,
+      execution.origin ?? 'another host',
+      origin,
+    );
   }
   await progress.report(page, checked, stored);
   return stored.outcome === 'completed' ? { do: 'complete', note: progress.summary() } : undefined;
 }
 
 async function handBack({ deps, execution }: Attempt, why: string): Promise<JobEnding> {
-  const { outcome } = await deps.finish({ ...idOf(execution), ending: 'handed_back', delayMs: YIELD_DELAY_MS, code: why });
+  const { outcome } = await deps.finish({
+    ...idOf(execution),
+    ending: 'handed_back',
+    delayMs: YIELD_DELAY_MS,
+    code: why,
+  });
   return outcome === 'pending' ? { do: 'delay', delayMs: YIELD_DELAY_MS } : { do: 'complete', note: outcome };
 }
 

@@ -40,7 +40,11 @@ export function endingOfRefusedClaim(answer: Exclude<ClaimAnswer, { outcome: 'cl
     case 'no_lease':
       return { do: 'delay', delayMs: Math.max(SHORTEST_DELAY_MS, answer.waitMs) };
     case 'failed':
-      return { do: 'fail', code: 'execution_failed', message: 'The execution has failed; retry it to run it again.' };
+      return {
+        do: 'fail',
+        code: 'execution_failed',
+        message: 'The execution has failed; retry it to run it again.',
+      };
     case 'nothing_missing':
     case 'completed':
     case 'cancelled':

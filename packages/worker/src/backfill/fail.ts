@@ -23,31 +23,45 @@ export async function endFailedAttempt(
   thrown: unknown,
   signal: AbortSignal,
 ): Promise<JobEnding> {
-  const error = signal.aborted && !(thrown instanceof StoppedError) ? asFleetError(signal.reason) : asFleetError(thrown);
+  const error =
+    signal.aborted && !(thrown instanceof StoppedError) ? asFleetError(signal.reason) : asFleetError(thrown);
   // Without a lease nothing may be written: the reaper, or our own next renewal, takes the row back.
-  if (error instanceof StoppedError && error.why === 'lease_lost') return { do: 'delay', delayMs: SILENT_DELAY_MS };
+  if (error instanceof StoppedError && error.why === 'lease_lost')
+    return { do: 'delay', delayMs: SILENT_DELAY_MS };
   const context = { execution_id: execution.executionId, series: execution.seriesId, code: error.code };
   const ownLimit = await obeyProvider(deps, job, error);
   const finish = finishOf(execution, error, ownLimit);
-  deps.log[finish.ending === 'handed_back' ? 'debug' : 'warn']({ ...context, ending: finish.ending }, error.message);
+  deps.log[finish.ending === 'handed_back' ? 'debug' : 'warn'](
+    { ...context, ending: finish.ending },
+    error.message,
+  );
   try {
     const answer = await deps.finish(finish);
     if (answer.outcome === 'failed') return { do: 'fail', code: error.code, message: error.message };
     if (answer.outcome !== 'pending') return { do: 'complete', note: answer.outcome };
     return ownLimit ? { do: 'rateLimit', delayMs: ownLimit } : { do: 'delay', delayMs: answer.waitMs };
   } catch (again) {
-    deps.log.warn({ ...context, err: again }, 'the end of an attempt could not be recorded; its row is handed back by the lease');
+    deps.log.warn(
+      { ...context, err: again },
+      'the end of an attempt could not be recorded; its row is handed back by the lease',
+    );
     return { do: 'delay', delayMs: SILENT_DELAY_MS };
   }
 }
 
 /** The provider's own 429 or 418 stops the whole fleet's requests to it. Answers for how long. */
-async function obeyProvider(deps: FailureDeps, job: BackfillJob, error: FleetError): Promise<number | undefined> {
+async function obeyProvider(
+  deps: FailureDeps,
+  job: BackfillJob,
+  error: FleetError,
+): Promise<number | undefined> {
   if (error.code !== 'rate_limited' && error.code !== 'banned') return undefined;
   const waitMs = error.retryAfterMs ?? (error.code === 'banned' ? BAN_DEFAULT_MS : RATE_LIMIT_DEFAULT_MS);
   await deps.budget
     .ban(job.provider, waitMs)
-    .catch((cause: unknown) => deps.log.error({ err: cause, provider: job.provider }, 'a ban could not be recorded'));
+    .catch((cause: unknown) =>
+      deps.log.error({ err: cause, provider: job.provider }, 'a ban could not be recorded'),
+    );
   return waitMs;
 }
 
@@ -60,5 +74,9 @@ function finishOf(execution: ClaimedExecution, error: FleetError, ownLimitMs: nu
     return { ...base, ending: 'handed_back', delayMs: error.retryAfterMs };
   }
   if (!error.retryable) return { ...base, ending: 'failed' };
-  return { ...base, ending: 'retry', delayMs: error.retryAfterMs ?? backoffMs(execution.tries + 1, BACKFILL_RETRY) };
+  return {
+    ...base,
+    ending: 'retry',
+    delayMs: error.retryAfterMs ?? backoffMs(execution.tries + 1, BACKFILL_RETRY),
+  };
 }

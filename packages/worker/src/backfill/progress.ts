@@ -12,7 +12,11 @@ export interface Progress {
 /** A job's bar and log are for people: seldom is often enough. */
 const REPORT_EVERY_MS = 1_000;
 
-export function createProgress(job: JobInHand<BackfillJob>, execution: ClaimedExecution, calendar: Calendar): Progress {
+export function createProgress(
+  job: JobInHand<BackfillJob>,
+  execution: ClaimedExecution,
+  calendar: Calendar,
+): Progress {
   const { timeframe } = job.data;
   const expected = execution.todo.reduce((sum, range) => sum + calendar.countExpected(timeframe, range), 0);
   const total = { inserted: 0, updated: 0, rejected: 0, requests: 0 };

@@ -26,7 +26,11 @@ export async function runMaintenanceJob(
 ): Promise<JobEnding> {
   const parsed = maintenanceJobSchema.safeParse({ name: job.name, data: job.data });
   if (!parsed.success) {
-    return { do: 'fail', code: 'payload_invalid', message: `"${job.name}" is no maintenance job: ${parsed.error.message}` };
+    return {
+      do: 'fail',
+      code: 'payload_invalid',
+      message: `"${job.name}" is no maintenance job: ${parsed.error.message}`,
+    };
   }
   switch (parsed.data.name) {
     case 'retention':
