@@ -1,1 +1,1 @@
-export {};
+// Benchmarks stand here, one program each.

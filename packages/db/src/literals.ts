@@ -6,7 +6,11 @@ import { z } from 'zod';
 /** A Postgres array literal of numbers, dates in milliseconds included; null for an absent element. */
 export function numbers(values: Iterable<number | null | undefined>): string {
   const parts: string[] = [];
-  for (const value of values) parts.push(value === null || value === undefined ? 'NULL' : String(value));
+  for (const value of values) {
+    if (value === null || value === undefined) parts.push('NULL');
+    // String(-0) is "0", and a candle differs by its bits.
+    else parts.push(Object.is(value, -0) ? '-0' : String(value));
+  }
   return `{${parts.join(',')}}`;
 }
 

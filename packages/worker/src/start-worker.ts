@@ -77,7 +77,7 @@ export async function startWorker(options: WorkerOptions): Promise<FleetWorker> 
     lease,
     sources,
     budget: options.budget,
-    claim: createClaimer(db),
+    claim: createClaimer(db, lease.workerId),
     finish: createFinisher(db),
     slots: createSlotKeeper(concurrency),
     shutdown: shutdown.signal,

@@ -24,12 +24,16 @@ export function createBudget(db: Database, egressGroup: string): Budget {
       return { granted: false, reason: row?.reason ?? 'exhausted', waitMs: row?.waitMs ?? 1_000 };
     },
     async correct(provider, policy, usedWeight) {
+      const { capacity, ratePerMs } = bucketOf(policy);
       const left = Math.max(0, policy.limit - usedWeight);
+      // The bucket never holds more than its capacity: most answers need no statement.
+      if (left >= capacity) return;
       await db.run(
         'correct budget',
         (sql) => sql`
-          update provider_budgets set tokens = ${left}
-          where provider = ${provider} and egress_group = ${egressGroup} and tokens > ${left}`,
+          update provider_budgets set refilled_at = clock_timestamp(),
+            tokens = least(${left}, tokens + greatest(0, to_ms(clock_timestamp()) - to_ms(refilled_at)) * ${ratePerMs}::float8)
+          where provider = ${provider} and egress_group = ${egressGroup}`,
       );
     },
     async ban(provider, durationMs) {

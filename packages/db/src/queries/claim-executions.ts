@@ -16,7 +16,6 @@ export interface TailClaim {
 
 export interface Claim {
   readonly executionId: string;
-  readonly workerId: string;
   readonly tail?: TailClaim | undefined;
 }
 
@@ -56,13 +55,12 @@ interface Row {
 // Exclusion violation, deadlock: somebody else holds the stretch.
 const HELD_STATES = new Set(['23P01', '40P01']);
 
-/** Claims (T2, T3), naturally batched. @throws DatabaseError, DatabaseSilentError: the outcome may be unknown */
-export function createClaimer(db: Database): (claim: Claim) => Promise<ClaimAnswer> {
-  return createBatcher((claims) => claimBatch(db, claims));
+/** Claims for one worker (T2, T3), naturally batched. @throws DatabaseError, DatabaseSilentError: the outcome may be unknown */
+export function createClaimer(db: Database, workerId: string): (claim: Claim) => Promise<ClaimAnswer> {
+  return createBatcher((claims) => claimBatch(db, workerId, claims));
 }
 
-async function claimBatch(db: Database, claims: readonly Claim[]): Promise<ClaimAnswer[]> {
-  const workerId = claims[0]?.workerId ?? '';
+async function claimBatch(db: Database, workerId: string, claims: readonly Claim[]): Promise<ClaimAnswer[]> {
   const tails = claims.map((c) => c.tail);
   try {
     const rows = await db.run(

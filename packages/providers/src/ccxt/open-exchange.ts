@@ -29,7 +29,7 @@ export async function openExchange(options: {
   const exchange = new ExchangeClass({
     // The fleet's budget decides when a request may go.
     enableRateLimit: false,
-    ...(credentials ?? {}),
+    ...credentials,
     options: { fetchMarkets: { types: ['spot'] }, defaultType: 'spot', fetchCurrencies: false },
   });
   exchange.fetchImplementation = (url: string, init: RequestInit) => wire.fetch(url, init);

@@ -35,7 +35,7 @@ export async function backfill(
   signal: AbortSignal,
 ): Promise<JobEnding> {
   const source = await deps.sources.get(job.data.provider);
-  const claim = claimOf(job, source.traits, deps.lease.dbNowMs())(deps.lease.workerId);
+  const claim = claimOf(job, source.traits, deps.lease.dbNowMs());
   deps.lease.hold(claim.executionId, deps.attemptDeadlineMs);
   try {
     const execution = await deps.claim(claim);

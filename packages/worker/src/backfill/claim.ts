@@ -6,10 +6,14 @@ import { executionIdOf, slotMsOf, type BackfillJob, type JobEnding } from '@cand
 const SHORTEST_DELAY_MS = 10_000;
 
 /** What to claim for a job; a tail's slot is read from the job, its newest closed candles from the database's clock. */
-export function claimOf(job: { id: string; data: BackfillJob }, traits: ProviderTraits, dbNowMs: number) {
+export function claimOf(
+  job: { id: string; data: BackfillJob },
+  traits: ProviderTraits,
+  dbNowMs: number,
+): Claim {
   const executionId = executionIdOf(job);
   const tail = job.data.kind === 'tail' ? tailOf(job, traits, dbNowMs) : undefined;
-  return (workerId: string): Claim => ({ executionId, workerId, tail });
+  return { executionId, tail };
 }
 
 function tailOf(job: { id: string; data: BackfillJob }, traits: ProviderTraits, dbNowMs: number): TailClaim {
