@@ -7,9 +7,13 @@ import path from 'node:path';
 
 /** Starts a server of our own on a free port, or answers with how to get one. REDIS_URL stands above all. */
 export async function provideRedis(toolsDir) {
-  if (process.env.REDIS_URL) return { url: process.env.REDIS_URL, stop: async () => {} };
   const found = onPath() ?? unpack(toolsDir);
-  if (!found) return { hint: installHint() };
+  const program = found
+    ? { TEST_REDIS_SERVER: found.program, TEST_REDIS_LIBRARIES: found.env.LD_LIBRARY_PATH ?? '' }
+    : {};
+  if (process.env.REDIS_URL)
+    return { env: { ...program, TEST_REDIS_URL: process.env.REDIS_URL }, stop: async () => {} };
+  if (!found) return { env: {}, hint: installHint(), stop: async () => {} };
   const folder = mkdtempSync(path.join(os.tmpdir(), 'candlefleet-redis-'));
   const port = await freePort();
   const flags = [
@@ -30,7 +34,7 @@ export async function provideRedis(toolsDir) {
   });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   return {
-    url: `redis://127.0.0.1:${port}`,
+    env: { ...program, TEST_REDIS_URL: `redis://127.0.0.1:${port}` },
     async stop() {
       child.kill('SIGTERM');
       await ended;

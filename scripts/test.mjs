@@ -31,7 +31,7 @@ try {
   code = summarize(JSON.parse(readFileSync(report, 'utf8')), code);
 } finally {
   await postgres.stop();
-  await redis.stop?.();
+  await redis.stop();
   rmSync(folder, { recursive: true, force: true });
 }
 process.exitCode = code;

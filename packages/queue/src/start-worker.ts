@@ -26,7 +26,10 @@ export type JobEnding =
 export type JobHandler = (job: JobInHand<unknown>, signal: AbortSignal) => Promise<JobEnding>;
 
 export interface RunningWorker {
-  /** Stops taking jobs, waits for those in hand, closes. Answers whether that ended before the deadline. */
+  /**
+   * Stops taking jobs, waits for those in hand, closes. Answers whether that ended before the deadline; one of 0 lets
+   * go at once of what is in hand.
+   */
   close(options: { deadlineMs: number }): Promise<'closed' | 'deadline'>;
   cancelJob(jobId: string, reason: string): boolean;
 }
@@ -77,6 +80,10 @@ export function startQueueWorker(
   return {
     cancelJob: (jobId, reason) => worker.cancelJob(jobId, reason),
     async close({ deadlineMs }) {
+      if (deadlineMs === 0) {
+        await worker.close(true);
+        return 'deadline';
+      }
       let timer: NodeJS.Timeout | undefined;
       const deadline = new Promise<'deadline'>((resolve) => {
         timer = setTimeout(() => resolve('deadline'), deadlineMs);
