@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  canStartRedis,
   createTestDatabase,
   forgetNamespace,
   queueBackends,
+  startRedis,
   testNamespace,
   waitUntil,
 } from '@candlefleet/testing';
