@@ -40,7 +40,7 @@ function run(program, args) {
   const env = {
     ...process.env,
     TEST_POSTGRES_URL: postgres.url,
-    TEST_REDIS_URL: redis.url ?? '',
+    ...redis.env,
     LOG_LEVEL: 'silent',
   };
   return new Promise((resolve) => {
