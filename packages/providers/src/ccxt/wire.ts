@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { RequestGate, RequestPurpose } from '@candlefleet/core';
 import { AnswerMalformedError, TimedOutError, UnavailableError } from '../errors.js';
+import { shapeFault } from './answer-shapes.js';
 
 /** What one call into ccxt is for; every wire request that it makes is paid and stopped under it. */
 export interface WireContext {
@@ -46,7 +47,7 @@ export function createWire(options: {
         });
         noteHead(context, response, gate);
         const text = await readLimited(provider, response, maxAnswerBytes);
-        refuseNonJson(provider, response, text);
+        refuseMalformed(provider, context, response, text);
         return new Response(text, { status: response.status, headers: response.headers });
       } catch (thrown) {
         context.signal.throwIfAborted();
@@ -93,11 +94,22 @@ async function readLimited(provider: string, response: Response, maxBytes: numbe
   return text + decoder.decode();
 }
 
-/** An error page of a proxy, or half an answer, must not reach ccxt's lenient parsers. */
-function refuseNonJson(provider: string, response: Response, text: string): void {
+/** An error page of a proxy, half an answer, or one of another shape must not reach ccxt's lenient parsers. */
+function refuseMalformed(provider: string, context: WireContext, response: Response, text: string): void {
   if (!response.ok) return;
+  const answer = parseJson(provider, response, text);
+  if (context.purpose !== 'candles' && context.purpose !== 'confirmation') return;
+  const fault = shapeFault(provider, answer);
+  if (fault)
+    throw new AnswerMalformedError({
+      provider,
+      what: `the candles have another shape than documented (${fault})`,
+    });
+}
+
+function parseJson(provider: string, response: Response, text: string): unknown {
   try {
-    JSON.parse(text);
+    return JSON.parse(text);
   } catch (cause) {
     const type = response.headers.get('content-type') ?? 'no content type';
     throw new AnswerMalformedError({

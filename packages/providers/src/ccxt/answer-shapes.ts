@@ -1,0 +1,27 @@
+import { z } from 'zod';
+
+const cell = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const rows = z.array(z.array(cell));
+
+/** A candle answer as the exchange documents it: ccxt reads other shapes as an empty answer, and says nothing. */
+const SHAPES: Record<string, z.ZodType> = {
+  binance: rows,
+  binanceus: rows,
+  replay: rows,
+  bitfinex: rows,
+  kraken: z.object({
+    error: z.array(z.string()),
+    result: z.record(z.string(), z.union([rows, cell])).optional(),
+  }),
+  coinbase: z.object({ candles: z.array(z.record(z.string(), cell)) }),
+  bybit: z.object({ retCode: z.number(), result: z.object({ list: rows.optional() }) }),
+  okx: z.object({ code: z.string(), data: rows }),
+};
+
+/** What is wrong with a candle answer of this provider; nothing where its shape is not known here. */
+export function shapeFault(provider: string, answer: unknown): string | undefined {
+  const parsed = SHAPES[provider]?.safeParse(answer);
+  if (!parsed || parsed.success) return undefined;
+  const issue = parsed.error.issues[0];
+  return `${issue?.path.join('.') || 'the whole'}: ${issue?.message ?? 'unreadable'}`;
+}
