@@ -20,8 +20,8 @@ import { ask, createBoardFixture, QUEUE, type BoardFixture } from './board-fixtu
 const log = pino({ level: 'silent' });
 const CLOSE = { deadlineMs: 5_000 };
 
-describe.each(queueBackends())('the dashboard, with its queues in $name', (backend) => {
-  describe.skipIf(backend.skipped)(backend.skipped ? `[skipped: ${backend.skipped}]` : ':', () => {
+describe.each(queueBackends())('the dashboard, with its queues in $label', (backend) => {
+  describe.skipIf(backend.skipped)(':', () => {
     let board: BoardFixture;
     beforeEach(async () => {
       board = await createBoardFixture(backend);

@@ -2,8 +2,8 @@ import { queueBackends, waitUntil } from '@candlefleet/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createBoardFixture, QUEUE, type BoardFixture } from './board-fixture.js';
 
-describe.each(queueBackends())('a removal in Bull Board, with the queue in $name', (backend) => {
-  describe.skipIf(backend.skipped)(backend.skipped ? `[skipped: ${backend.skipped}]` : ':', () => {
+describe.each(queueBackends())('a removal in Bull Board, with the queue in $label', (backend) => {
+  describe.skipIf(backend.skipped)(':', () => {
     let board: BoardFixture;
     beforeEach(async () => {
       board = await createBoardFixture(backend);
