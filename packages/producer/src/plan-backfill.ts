@@ -9,6 +9,7 @@ import {
   type ProviderTraits,
 } from '@candlefleet/core';
 import {
+  countOutstanding,
   endRun,
   findMissing,
   listOpenRuns,
@@ -43,13 +44,14 @@ export async function planBackfill(deps: PlanDeps): Promise<number> {
   if (horizons.length === 0) return 0;
   const missing = await findMissing(deps.db, horizons);
   const runs = await closeSettledRuns(deps, await listOpenRuns(deps.db));
-  const room = roomPerProvider(missing);
+  const outstanding = await countOutstanding(deps.db);
   let planned = 0;
   for (const series of missing) {
-    const plan = planOf(series, runs, room.get(series.provider) ?? PER_PROVIDER);
+    const underWay = outstanding.get(series.provider) ?? 0;
+    const plan = planOf(series, runs, PER_PROVIDER - underWay);
     if (plan.slices.length === 0) continue;
     const ids = await planExecutions(deps.db, plan);
-    room.set(series.provider, (room.get(series.provider) ?? PER_PROVIDER) - ids.length);
+    outstanding.set(series.provider, underWay + ids.length);
     planned += ids.length;
   }
   if (planned > 0) deps.log.info({ planned }, 'executions planned');
@@ -81,14 +83,6 @@ async function closeSettledRuns(deps: PlanDeps, runs: readonly OpenRun[]): Promi
     else open.push(run);
   }
   return open;
-}
-
-function roomPerProvider(missing: readonly SeriesWithMissing[]): Map<string, number> {
-  const room = new Map<string, number>();
-  for (const { provider, outstanding } of missing) {
-    room.set(provider, (room.get(provider) ?? PER_PROVIDER) - outstanding);
-  }
-  return room;
 }
 
 /** What a person asked for comes before the rest of the series' history. */
