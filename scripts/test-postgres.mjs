@@ -1,4 +1,5 @@
 // A Postgres of the tests' own, with a migrated database that each test clones.
+import { rmSync } from 'node:fs';
 import postgres from '../packages/db/node_modules/postgres/src/index.js';
 import { migrateDatabase, startEmbeddedPostgres } from '../packages/db/dist/index.js';
 
@@ -14,5 +15,12 @@ export async function startTestPostgres(dataDir) {
   const url = new URL(server.url);
   url.pathname = '/candlefleet_template';
   await migrateDatabase(url.href);
-  return { url: server.url, stop: () => server.close() };
+  return {
+    url: server.url,
+    async stop() {
+      await server.close();
+      // As root it lies outside of the suite's folder.
+      rmSync(server.folder, { recursive: true, force: true });
+    },
+  };
 }

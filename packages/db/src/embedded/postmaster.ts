@@ -92,12 +92,34 @@ export function spawnPostmaster(options: {
   }
 }
 
-/** What postmaster.pid says; it may be stale, and it is never ours to delete (HAZARDS 35). */
+/** What postmaster.pid says. It may be stale; it is never ours to delete (HAZARDS 35). */
 export function readPidFile(dataFolder: string): { pid: number; port: number } | undefined {
   const file = path.join(dataFolder, 'postmaster.pid');
   if (!existsSync(file)) return undefined;
   const lines = readFileSync(file, 'utf8').split('\n');
   return { pid: Number(lines[0]), port: Number(lines[3] ?? 0) };
+}
+
+/**
+ * Postgres takes any living process with the number in a stale pid file for its rival: a stranger that got the number
+ * since, or a server that was killed and that nobody has reaped. Its parent's number is the one that it overlooks; the
+ * file itself must stay, for by it Postgres finds sessions that outlived their server.
+ */
+export function yieldPidFile(dataFolder: string): void {
+  const file = path.join(dataFolder, 'postmaster.pid');
+  const found = readPidFile(dataFolder);
+  if (!found || !isRunning(found.pid) || isPostmaster(found.pid, dataFolder)) return;
+  const [, ...rest] = readFileSync(file, 'utf8').split('\n');
+  writeFileSync(file, [String(process.pid), ...rest].join('\n'));
+}
+
+/** Whether the process is a server on this folder; where the system does not tell, it may be. */
+export function isPostmaster(pid: number, dataFolder: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(dataFolder);
+  } catch {
+    return process.platform !== 'linux';
+  }
 }
 
 export function isRunning(pid: number): boolean {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,11 +9,13 @@ import { findBinaries, type Binaries } from './binaries.js';
 import { ownFolder } from './own-folder.js';
 import {
   initCluster,
+  isPostmaster,
   isRunning,
   lastLines,
   readPidFile,
   spawnPostmaster,
   stopPostmaster,
+  yieldPidFile,
 } from './postmaster.js';
 import { canReach, chooseServerUser, type ServerUser } from './server-user.js';
 
@@ -34,6 +36,7 @@ export interface EmbeddedPostgres {
 const SHARED_FOLDER = '/var/lib/candlefleet';
 const START_DEADLINE_MS = 60_000;
 const LOOK_EVERY_MS = 50;
+const ANSWER_DEADLINE_MS = 3_000;
 const DATABASE = 'candlefleet';
 
 /**
@@ -46,8 +49,9 @@ export async function startEmbeddedPostgres(options: {
   dataDir: string;
   port?: number | undefined;
 }): Promise<EmbeddedPostgres> {
-  const dataDir = path.resolve(options.dataDir);
-  mkdirSync(dataDir, { recursive: true });
+  mkdirSync(options.dataDir, { recursive: true });
+  // One name for one folder, whatever links lead to it: a server is known by its folder.
+  const dataDir = realpathSync(options.dataDir);
   const user = chooseServerUser();
   const folder = chooseFolder(dataDir, user);
   mkdirSync(folder, { recursive: true, mode: 0o711 });
@@ -88,7 +92,10 @@ export async function startEmbeddedPostgres(options: {
 
 /** The folder of an embedded server's files, whether it runs or not. */
 export function embeddedFolder(dataDir: string): string {
-  return chooseFolder(path.resolve(dataDir), chooseServerUser());
+  return chooseFolder(
+    existsSync(dataDir) ? realpathSync(dataDir) : path.resolve(dataDir),
+    chooseServerUser(),
+  );
 }
 
 function chooseFolder(dataDir: string, user: ServerUser | undefined): string {
@@ -116,6 +123,7 @@ async function bringUp(setup: Setup): Promise<{ pid: number; port: number; adopt
   refuseOtherMajor(dataFolder, binaries);
   const survivor = await adopt(dataFolder, password);
   if (survivor) return { ...survivor, adopted: true };
+  yieldPidFile(dataFolder);
 
   const port = setup.port ?? (await freePort());
   const logFile = path.join(folder, 'postgres.log');
@@ -159,29 +167,27 @@ async function adopt(
   ) {
     const found = readPidFile(dataFolder);
     if (!found || !Number.isInteger(found.pid) || !isRunning(found.pid)) return undefined;
+    // The number may belong to something else by now: then the file is stale.
+    if (!isPostmaster(found.pid, dataFolder)) return undefined;
     if (await isOurs(found.port, password, dataFolder)) return found;
-    // The number may belong to something else by now: then Postgres itself sees that the file is stale.
-    if (!isPostgres(found.pid)) return undefined;
   }
   return undefined;
 }
 
-function isPostgres(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('postgres');
-  } catch {
-    return process.platform !== 'linux';
-  }
-}
-
 async function isOurs(port: number, password: string, dataFolder: string): Promise<boolean> {
   const sql = postgres(urlOf(port, password, 'postgres'), { max: 1, connect_timeout: 2, onnotice: () => {} });
+  const answered = new AbortController();
   try {
-    const [row] = await sql<{ folder: string }[]>`select current_setting('data_directory') as folder`;
+    // The driver asks for ever where a stranger on the port hangs up on it.
+    const [row] = await Promise.race([
+      sql<{ folder: string }[]>`select current_setting('data_directory') as folder`,
+      sleep(ANSWER_DEADLINE_MS, [], { signal: answered.signal }),
+    ]);
     return row?.folder === dataFolder;
   } catch {
     return false;
   } finally {
+    answered.abort();
     await sql.end({ timeout: 1 });
   }
 }
