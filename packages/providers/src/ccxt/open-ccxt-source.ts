@@ -48,6 +48,7 @@ export async function openCcxtSource(provider: string, options: SourceOptions): 
     gate: options.gate,
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
     maxAnswerBytes: options.maxAnswerBytes ?? MAX_ANSWER_BYTES,
+    clock,
   });
   const exchangeId = provider === 'replay' ? 'binance' : provider;
   const exchange = await openExchange({

@@ -38,7 +38,8 @@ export function translateError(
     return new RateLimitedError({ ...init, retryAfterMs });
   if (kinds.has('RequestTimeout')) return new TimedOutError(init);
   if (kinds.has('BadResponse') || kinds.has('NullResponse')) return new AnswerMalformedError(init);
-  if (kinds.has('NetworkError') || (context.status ?? 0) >= 500) return new UnavailableError(init);
+  if (kinds.has('NetworkError') || (context.status ?? 0) >= 500)
+    return new UnavailableError({ ...init, retryAfterMs });
   if (kinds.has('BadRequest') || kinds.has('NotSupported') || kinds.has('ArgumentsRequired'))
     return new RequestRefusedError(init);
   return new AnswerMalformedError(init);

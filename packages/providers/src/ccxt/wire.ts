@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { RequestGate, RequestPurpose } from '@candlefleet/core';
+import type { Clock, RequestGate, RequestPurpose } from '@candlefleet/core';
 import { AnswerMalformedError, TimedOutError, UnavailableError } from '../errors.js';
 import { shapeFault } from './answer-shapes.js';
 
@@ -26,8 +26,9 @@ export function createWire(options: {
   gate: RequestGate;
   timeoutMs: number;
   maxAnswerBytes: number;
+  clock: Clock;
 }): Wire {
-  const { provider, gate, timeoutMs, maxAnswerBytes } = options;
+  const { provider, gate, timeoutMs, maxAnswerBytes, clock } = options;
   const storage = new AsyncLocalStorage<WireContext>();
   return {
     run: (context, work) => storage.run(context, work),
@@ -45,7 +46,7 @@ export function createWire(options: {
           redirect: 'error',
           signal: AbortSignal.any([timeout, context.signal]),
         });
-        noteHead(context, response, gate);
+        noteHead(context, response, gate, clock);
         const text = await readLimited(provider, response, maxAnswerBytes);
         refuseMalformed(provider, context, response, text);
         return new Response(text, { status: response.status, headers: response.headers });
@@ -70,12 +71,18 @@ export function createWire(options: {
   };
 }
 
-function noteHead(context: WireContext, response: Response, gate: RequestGate): void {
+function noteHead(context: WireContext, response: Response, gate: RequestGate, clock: Clock): void {
   context.status = response.status;
-  const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
-  context.retryAfterMs = Number.isFinite(retryAfter) ? retryAfter * 1_000 : undefined;
+  context.retryAfterMs = retryAfterOf(response.headers.get('retry-after'), clock);
   const used = Number(response.headers.get('x-mbx-used-weight-1m') ?? Number.NaN);
   if (Number.isFinite(used)) gate.observeUsed({ weight: used });
+}
+
+/** RFC 9110, 10.2.3: seconds, or a date. */
+function retryAfterOf(header: string | null, clock: Clock): number | undefined {
+  if (!header) return undefined;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - clock.nowMs();
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }
 
 async function readLimited(provider: string, response: Response, maxBytes: number): Promise<string> {
