@@ -47,7 +47,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   app.use(guardRequests());
   addProbes(app, options);
   app.get('/', (_request, response) => response.redirect(BOARD_PATH));
-  app.use(BOARD_PATH, keepRowsFirst({ db, queues }), board.router);
+  app.use(BOARD_PATH, keepRowsFirst({ db, queues, board }), board.router);
   app.use((request, response) => {
     response.status(404).json({ error: `There is no ${request.path} here. Bull Board is at ${BOARD_PATH}.` });
   });

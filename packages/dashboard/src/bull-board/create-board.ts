@@ -10,6 +10,8 @@ export interface BullBoard {
   readonly router: Router;
   /** Shows queues that are new. */
   refresh(): Promise<void>;
+  /** Whether there is such a queue; one that is new is shown by asking for it. */
+  shows(queue: string): Promise<boolean>;
 }
 
 /** Bull Board over the queues of all providers, and of upkeep. */
@@ -29,16 +31,25 @@ export function createBoard(options: {
     options: { uiConfig: { boardTitle: 'candlefleet', hideRedisDetails: queues.backend === 'postgres' } },
   });
   const shown = new Set<string>();
+  let looking: Promise<void> | undefined;
+
+  async function look(): Promise<void> {
+    for (const name of [...(await listProviders(db)).map(backfillQueueName), MAINTENANCE_QUEUE]) {
+      if (shown.has(name)) continue;
+      // One that could not connect would stay so for ever (HAZARDS, rule 2): then the next look adds it.
+      board.addQueue(new BullMQAdapter(await queues.open(name)));
+      shown.add(name);
+      log.debug({ queue: name }, 'shown in Bull Board');
+    }
+  }
+  const refresh = () => (looking ??= look().finally(() => (looking = undefined)));
+
   return {
     router: adapter.getRouter(),
-    async refresh() {
-      for (const name of [...(await listProviders(db)).map(backfillQueueName), MAINTENANCE_QUEUE]) {
-        if (shown.has(name)) continue;
-        // One that could not connect would stay so for ever (HAZARDS, rule 2): then the next look adds it.
-        board.addQueue(new BullMQAdapter(await queues.open(name)));
-        shown.add(name);
-        log.debug({ queue: name }, 'shown in Bull Board');
-      }
+    refresh,
+    async shows(queue) {
+      if (!shown.has(queue)) await refresh();
+      return shown.has(queue);
     },
   };
 }

@@ -1,12 +1,14 @@
-import { cancelExecutions, listProviders, retryExecutions, type Database } from '@candlefleet/db';
-import { backfillQueueName, MAINTENANCE_QUEUE, type QueueConnection } from '@candlefleet/queue';
+import { cancelExecutions, retryExecutions, type Database } from '@candlefleet/db';
+import type { QueueConnection } from '@candlefleet/queue';
 import type { JobType, Queue } from 'bullmq';
 import { json, Router, type RequestHandler } from 'express';
 import { executionOf, executionsIn } from './affected-executions.js';
+import type { BullBoard } from './create-board.js';
 
 export interface RowsDeps {
   readonly db: Database;
   readonly queues: QueueConnection;
+  readonly board: Pick<BullBoard, 'shows'>;
 }
 
 /** Who acts: the dashboard knows no users yet. */
@@ -36,14 +38,14 @@ const ONLY_FAILED = 'Only failed jobs are retried: a completed execution is done
  * Stands before Bull Board's API: Postgres is changed first, then the queue (DESIGN §8). A retry continues the same
  * execution; a removal cancels it; what would contradict Postgres is off.
  */
-export function keepRowsFirst({ db, queues }: RowsDeps): Router {
+export function keepRowsFirst({ db, queues, board }: RowsDeps): Router {
   const router = Router();
   const before = (path: string, work: RowsWork) =>
     router.put(path, json(), async (request, response, next) => {
       const params: Record<string, string> = {};
       for (const [key, value] of Object.entries(request.params)) params[key] = String(value);
       const name = params['queue'] ?? '';
-      if (!(await isKnown(db, name))) {
+      if (!(await board.shows(name))) {
         response.status(404).json({ error: `There is no queue "${name}".` });
         return;
       }
@@ -96,11 +98,6 @@ const refuseOtherChanges: RequestHandler = (request, response, next) => {
       'Use `candlefleet symbols`, `candlefleet backfill` and `candlefleet executions` instead.',
   });
 };
-
-async function isKnown(db: Database, name: string): Promise<boolean> {
-  if (name === MAINTENANCE_QUEUE) return true;
-  return (await listProviders(db)).some((provider) => backfillQueueName(provider) === name);
-}
 
 function isForced(body: unknown): boolean {
   return typeof body === 'object' && body !== null && 'force' in body && body.force === true;
