@@ -172,8 +172,8 @@ describe.each(queueBackends())('a queue in $name', ({ redisUrl, skipped }) => {
       );
       await queues.ensureJobs(name, [job]);
       const failed = await waitUntil('the failure', async () => {
-        const one = await queues.queue(name).getJob(job.executionId);
-        return (await one?.isFailed()) ? one : undefined;
+        const isFailed = (await stateOf(job.executionId)) === 'failed';
+        return isFailed ? queues.queue(name).getJob(job.executionId) : undefined;
       });
       expect(failed.failedReason).toBe('symbol_unknown: there is none');
       isWell = true;
