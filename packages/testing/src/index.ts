@@ -4,3 +4,4 @@ export { WITHOUT_SHARED, readShared, sharedFolder } from './shared-data.js';
 export { sharedRecordings } from './shared-recordings.js';
 export { type TestDatabase, adminUrl, createTestDatabase } from './test-database.js';
 export { waitUntil } from './wait-until.js';
+export { type Wire, startWire } from './wire.js';
