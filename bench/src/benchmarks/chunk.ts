@@ -1,9 +1,10 @@
 import type { Candle, Range } from '@candlefleet/core';
 import { connectDatabase, createClaimer, planExecutions, storeChunk, type Database } from '@candlefleet/db';
-import { createSimulatedMarket, SIMULATED_LISTING_MS } from '@candlefleet/providers';
+import { SIMULATED_LISTING_MS } from '@candlefleet/providers';
 import { compare, type Contender } from '../measure/compare.js';
 import type { Report } from '../measure/report.js';
 import { createCopyBaseline } from '../setting/copy-baseline.js';
+import { simulateMinutes } from '../setting/kept-market.js';
 import type { Setting } from '../setting/setting.js';
 import { openWarehouse, PROVIDER, type Warehouse } from '../setting/warehouse.js';
 
@@ -18,7 +19,7 @@ const RANGE: Range = { fromMs: FROM_MS, toMs: FROM_MS + CANDLES_PER_SERIES * MIN
 /** The chunk function, 1,000 candles a chunk through claimed executions, against one COPY of the same rows. */
 export async function benchChunk(setting: Setting): Promise<Report[]> {
   const symbols = Array.from({ length: SERIES }, (_, n) => `B${n}/USDT`);
-  const candles = simulate(CANDLES);
+  const candles = simulateMinutes(CANDLES);
   const warehouse = await openWarehouse();
   const seriesIds = await warehouse.track({ symbols, timeframe: '1m', range: RANGE });
   const copy = createCopyBaseline(warehouse.url, 1_000_000, candles);
@@ -63,13 +64,6 @@ export async function benchChunk(setting: Setting): Promise<Report[]> {
     await Promise.all(connections.map((one) => one.close()));
     await warehouse.close();
   }
-}
-
-function simulate(count: number): Candle[] {
-  const symbol = 'BTC/USDT';
-  const toMs = FROM_MS + count * MINUTE_MS;
-  const ask = { symbol, timeframe: '1m', fromMs: FROM_MS, toMs, limit: count, nowMs: Date.now() } as const;
-  return createSimulatedMarket({ seed: 1, symbols: [symbol] }).candles(ask);
 }
 
 interface Work {
