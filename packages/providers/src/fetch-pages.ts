@@ -5,6 +5,7 @@ import {
   lastClosedOpen,
   normalizeRanges,
   openAtOrAfter,
+  REACH_MARGIN,
   subtractRanges,
   unionRanges,
   type Assessment,
@@ -34,8 +35,6 @@ export interface PagingOptions {
 
 /** How many candles before a hole the confirming request starts: it makes another window of it, with a witness. */
 const WITNESSES = 3;
-/** Candles that may close between our look at the clock and the provider's answer. */
-const REACH_MARGIN = 2;
 
 /**
  * Pages from `fromMs` on until the range is answered. What an answer does not show although the calendar expects it is

@@ -20,6 +20,17 @@ export interface SeriesWithMissing {
   readonly outstanding: number;
 }
 
+/** Executions that are no tails and have not ended, by provider. */
+export async function countOutstanding(db: Database): Promise<Map<string, number>> {
+  const rows = await db.run(
+    'count outstanding',
+    (sql) => sql<{ provider: string; count: number }[]>`
+      select s.provider, count(*)::int as count from backfill_state_persistent e join series s using (series_id)
+      where e.status in ('pending', 'in_progress') and e.kind <> 'tail' group by 1`,
+  );
+  return new Map(rows.map((row) => [row.provider, row.count]));
+}
+
 interface Row extends Omit<SeriesWithMissing, 'missing'> {
   missing: unknown;
 }
