@@ -20,17 +20,6 @@ export interface SeriesWithMissing {
   readonly outstanding: number;
 }
 
-/** Executions that are no tails and have not ended, by provider. */
-export async function countOutstanding(db: Database): Promise<Map<string, number>> {
-  const rows = await db.run(
-    'count outstanding',
-    (sql) => sql<{ provider: string; count: number }[]>`
-      select s.provider, count(*)::int as count from backfill_state_persistent e join series s using (series_id)
-      where e.status in ('pending', 'in_progress') and e.kind <> 'tail' group by 1`,
-  );
-  return new Map(rows.map((row) => [row.provider, row.count]));
-}
-
 interface Row extends Omit<SeriesWithMissing, 'missing'> {
   missing: unknown;
 }
@@ -73,4 +62,16 @@ export async function findMissing(
   return rows
     .map((row) => ({ ...row, missing: parseRanges(row.missing) }))
     .sort((a, b) => (b.missing.at(-1)?.toMs ?? 0) - (a.missing.at(-1)?.toMs ?? 0));
+}
+
+/** Pending and in progress executions that are no tails, per provider, whether their series misses more or not. */
+export async function countOutstanding(db: Database): Promise<Map<string, number>> {
+  const rows = await db.run(
+    'count outstanding',
+    (sql) => sql<{ provider: string; count: number }[]>`
+      select s.provider, count(*)::int as count
+      from backfill_state_persistent e join series s using (series_id)
+      where e.status in ('pending', 'in_progress') and e.kind <> 'tail' group by s.provider`,
+  );
+  return new Map(rows.map(({ provider, count }) => [provider, count]));
 }
