@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util';
 import { benchChunk } from './benchmarks/chunk.js';
 import { benchEndToEnd } from './benchmarks/end-to-end.js';
+import { benchLifecycle } from './benchmarks/lifecycle.js';
 import { formatReport, type Report } from './measure/report.js';
 import type { Setting } from './setting/setting.js';
 
 const BENCHMARKS: Record<string, (setting: Setting) => Promise<Report[]>> = {
   chunk: benchChunk,
   'end-to-end': benchEndToEnd,
+  lifecycle: benchLifecycle,
 };
 
 const ROUNDS = 5;
