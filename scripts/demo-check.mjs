@@ -86,7 +86,8 @@ async function observe(fleet, { market, failing, step }) {
   const sql = postgres(await fleet.command('url'), { max: 1, onnotice: () => {} });
   try {
     const executionId = await failedExecution(sql, failing);
-    step(`execution ${executionId} has failed`);
+    await showsFailedJob(fleet, executionId);
+    step(`execution ${executionId} has failed, and Bull Board shows its job`);
     step(`worker process ${await killWorkerAtWork(sql)} killed at work`);
     await retryInBullBoard(fleet, executionId);
     step('the failed execution is retried in Bull Board');
@@ -120,15 +121,21 @@ function failedExecution(sql, { symbol, timeframe }) {
   });
 }
 
-/** As the board's own page does it. */
-async function retryInBullBoard(fleet, executionId) {
-  const board = new URL('/queues/api/queues', fleet.runFile().dashboardUrl);
-  await waitUntil('the job to be failed in Bull Board', async () => {
-    const answer = await fetch(`${board}?activeQueue=${QUEUE}&status=failed&page=1`);
+function boardOf(fleet) {
+  return new URL('/queues/api/queues', fleet.runFile().dashboardUrl);
+}
+
+function showsFailedJob(fleet, executionId) {
+  return waitUntil('the job to be failed in Bull Board', async () => {
+    const answer = await fetch(`${boardOf(fleet)}?activeQueue=${QUEUE}&status=failed&page=1`);
     const { queues } = await answer.json();
     return queues.find((one) => one.name === QUEUE)?.jobs.some((job) => job.id === executionId);
   });
-  const answer = await fetch(`${board}/${QUEUE}/${executionId}/retry`, { method: 'PUT' });
+}
+
+/** As the board's own page does it. */
+async function retryInBullBoard(fleet, executionId) {
+  const answer = await fetch(`${boardOf(fleet)}/${QUEUE}/${executionId}/retry`, { method: 'PUT' });
   expect('the answer to the retry', answer.status, 204);
 }
 
