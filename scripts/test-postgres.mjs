@@ -3,11 +3,12 @@ import { rmSync } from 'node:fs';
 import postgres from '../packages/db/node_modules/postgres/src/index.js';
 import { migrateDatabase, startEmbeddedPostgres } from '../packages/db/dist/index.js';
 
-export async function startTestPostgres(dataDir) {
+/** `isDurable` leaves it as the embedded server is by default. */
+export async function startTestPostgres(dataDir, { isDurable = false } = {}) {
   const server = await startEmbeddedPostgres({ dataDir });
   const sql = postgres(server.url, { max: 1, onnotice: () => {} });
   // The tests kill processes, not the machine: nothing here must outlive a power cut.
-  for (const name of ['fsync', 'full_page_writes', 'synchronous_commit'])
+  for (const name of isDurable ? [] : ['fsync', 'full_page_writes', 'synchronous_commit'])
     await sql.unsafe(`alter system set ${name} = off`);
   await sql`select pg_reload_conf()`;
   await sql`create database candlefleet_template`;

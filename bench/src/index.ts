@@ -1,1 +1,39 @@
-// Benchmarks stand here, one program each.
+import { parseArgs } from 'node:util';
+import { benchChunk } from './benchmarks/chunk.js';
+import { benchEndToEnd } from './benchmarks/end-to-end.js';
+import { benchLifecycle } from './benchmarks/lifecycle.js';
+import { formatReport, type Report } from './measure/report.js';
+import type { Setting } from './setting/setting.js';
+
+const BENCHMARKS: Record<string, (setting: Setting) => Promise<Report[]>> = {
+  chunk: benchChunk,
+  'end-to-end': benchEndToEnd,
+  lifecycle: benchLifecycle,
+};
+
+const ROUNDS = 5;
+
+/** Runs the named benchmarks, or all; prints a table each, or JSON. Answers the exit code. */
+export async function runBenchmarks(args: readonly string[], redisUrl: string | undefined): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { json: { type: 'boolean', default: false }, rounds: { type: 'string' } },
+  });
+  const rounds = Number(values.rounds ?? ROUNDS);
+  const unknown = positionals.filter((name) => !(name in BENCHMARKS));
+  if (unknown.length > 0 || !(rounds >= 1)) {
+    console.error(`usage: npm run bench -- [${Object.keys(BENCHMARKS).join(' | ')}] [--rounds N] [--json]`);
+    return 2;
+  }
+  const reports: Report[] = [];
+  for (const [name, bench] of Object.entries(BENCHMARKS)) {
+    if (positionals.length > 0 && !positionals.includes(name)) continue;
+    const tell = (line: string) => console.error(`${name}: ${line}`);
+    const found = await bench({ redisUrl, rounds, tell });
+    reports.push(...found);
+    if (!values.json) for (const report of found) console.log(`\n${formatReport(report)}`);
+  }
+  if (values.json) console.log(JSON.stringify(reports, undefined, 2));
+  return 0;
+}

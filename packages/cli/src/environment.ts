@@ -27,6 +27,7 @@ const schema = z.object({
         .filter(Boolean),
     )
     .optional(),
+  LEASE_SECONDS: z.coerce.number().min(2).max(600).default(30),
   UP_WORKERS: z.coerce.number().int().min(1).max(64).default(2),
   DASHBOARD_PORT: port.optional(),
   EGRESS_GROUP: z.string().min(1).default('default'),
@@ -49,6 +50,8 @@ export interface Settings {
   readonly dataDir: string;
   readonly workerConcurrency: number;
   readonly workerQueues: readonly string[] | undefined;
+  /** How long a worker that is heard of no more keeps what it holds. */
+  readonly leaseMs: number;
   readonly upWorkers: number;
   readonly dashboardPort: number | undefined;
   readonly egressGroup: string;
@@ -88,6 +91,7 @@ export function readSettings(env: NodeJS.ProcessEnv, dataDir?: string): Settings
     dataDir: path.resolve(dataDir ?? values.CANDLEFLEET_DATA_DIR),
     workerConcurrency: values.WORKER_CONCURRENCY,
     workerQueues: values.WORKER_QUEUES,
+    leaseMs: values.LEASE_SECONDS * 1_000,
     upWorkers: values.UP_WORKERS,
     dashboardPort: values.DASHBOARD_PORT,
     egressGroup: values.EGRESS_GROUP,

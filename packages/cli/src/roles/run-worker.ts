@@ -23,6 +23,7 @@ export function runWorker(settings: Settings): Promise<void> {
       version: VERSION,
       concurrency: settings.workerConcurrency,
       queueNames: settings.workerQueues,
+      timings: { leaseMs: settings.leaseMs, renewMs: settings.leaseMs / 3, lockMs: settings.leaseMs },
       clock: systemClock,
     });
     return {

@@ -1,0 +1,161 @@
+import type { Range } from '@candlefleet/core';
+import { planExecutions } from '@candlefleet/db';
+import { SIMULATED_LISTING_MS } from '@candlefleet/providers';
+import { backfillQueueName, connectQueues } from '@candlefleet/queue';
+import { forgetNamespace, testNamespace, waitUntil } from '@candlefleet/testing';
+import { pino } from 'pino';
+import { compare, type Contender } from '../measure/compare.js';
+import type { Report } from '../measure/report.js';
+import { cpuMs, startChild, type Child } from '../setting/child.js';
+import { createCopyBaseline } from '../setting/copy-baseline.js';
+import { simulateMinutes } from '../setting/kept-market.js';
+import type { Setting } from '../setting/setting.js';
+import { openWarehouse, PROVIDER, type Warehouse } from '../setting/warehouse.js';
+
+const SYMBOLS = Array.from({ length: 8 }, (_, n) => `B${n}/USDT`);
+const CANDLES_PER_SERIES = 25_000;
+const CANDLES = SYMBOLS.length * CANDLES_PER_SERIES;
+const PAGE = 1_000;
+const MINUTE_MS = 60_000;
+const RANGE: Range = {
+  fromMs: SIMULATED_LISTING_MS,
+  toMs: SIMULATED_LISTING_MS + CANDLES_PER_SERIES * MINUTE_MS,
+};
+const QUEUE = backfillQueueName(PROVIDER);
+
+/** Replay server → queue → one worker → table, each a process, against one COPY of the same rows. */
+export async function benchEndToEnd(setting: Setting): Promise<Report[]> {
+  const warehouse = await openWarehouse();
+  const seriesIds = await warehouse.track({ symbols: SYMBOLS, timeframe: '1m', range: RANGE });
+  const copy = createCopyBaseline(warehouse.url, 1_000_000, simulateMinutes(CANDLES));
+  const replay = await startChild('replay', [SYMBOLS.join(','), String(CANDLES_PER_SERIES)]);
+  const replayUrl = replay.told['url'] ?? '';
+  const lines = [];
+  for (const redisUrl of setting.redisUrl ? [setting.redisUrl, undefined] : [undefined])
+    lines.push(await startLine({ warehouse, seriesIds, redisUrl, replay, replayUrl }));
+  try {
+    const { baseline, candidates } = await compare({
+      ...setting,
+      baseline: {
+        name: copy.name,
+        async run() {
+          await warehouse.empty();
+          return (CANDLES / (await copy.copyMs())) * 1_000;
+        },
+      },
+      candidates: [
+        ...lines.map((line) => line.contender),
+        { name: 'the replay server alone, read and not parsed', run: () => readAll(replayUrl) },
+      ],
+    });
+    return [
+      {
+        benchmark: 'end-to-end',
+        title: 'replay server → queue → one worker → table',
+        unit: 'candles/s',
+        lines: [baseline, ...candidates],
+        notes: lines.map((line) => line.cost()),
+      },
+    ];
+  } finally {
+    for (const line of lines) await line.close();
+    await replay.close();
+    copy.close();
+    await warehouse.close();
+  }
+}
+
+interface LineOptions {
+  readonly warehouse: Warehouse;
+  readonly seriesIds: readonly number[];
+  readonly redisUrl: string | undefined;
+  readonly replay: Child;
+  readonly replayUrl: string;
+}
+
+/** A queue in one of the backends, and the worker on it. */
+async function startLine(options: LineOptions) {
+  const { warehouse, redisUrl, replay, replayUrl } = options;
+  const namespace = testNamespace();
+  const place = { databaseUrl: warehouse.url, redisUrl, namespace };
+  const log = pino({ level: 'silent' });
+  const queues = await connectQueues({ ...place, applicationName: 'bench', log });
+  const worker = await startChild('worker', [JSON.stringify({ ...place, replayUrl })]);
+  const cost = { candles: 0, worker: 0, replay: 0, postgres: 0 };
+  const contender: Contender = {
+    name: `all of it, queue in ${redisUrl ? 'Redis' : 'Postgres'}`,
+    budget: { atLeast: 0.3 },
+    async run() {
+      const jobs = await planAll(options);
+      const before = await usage(warehouse, worker, replay);
+      const startedAt = performance.now();
+      await queues.ensureJobs(QUEUE, jobs);
+      await waitUntil('all executions to end', () => isDone(warehouse), 300_000);
+      const seconds = (performance.now() - startedAt) / 1_000;
+      const after = await usage(warehouse, worker, replay);
+      cost.candles += CANDLES;
+      for (const part of ['worker', 'replay', 'postgres'] as const) cost[part] += after[part] - before[part];
+      return CANDLES / seconds;
+    },
+  };
+  const perPage = (ms: number) => `${((ms / cost.candles) * PAGE).toFixed(1)} ms`;
+  return {
+    contender,
+    cost: () =>
+      `CPU for 1,000 candles, ${contender.name}: worker ${perPage(cost.worker)}, replay server ${perPage(cost.replay)}, Postgres ${perPage(cost.postgres)}`,
+    async close() {
+      await worker.close();
+      await queues.close({ deadlineMs: 5_000 });
+      await forgetNamespace(redisUrl, namespace);
+    },
+  };
+}
+
+async function planAll({ warehouse, seriesIds }: LineOptions) {
+  await warehouse.empty();
+  const jobs = [];
+  for (const [index, seriesId] of seriesIds.entries()) {
+    const [executionId = ''] = await planExecutions(warehouse.db, {
+      seriesId,
+      kind: 'history',
+      slices: [RANGE],
+    });
+    const series = { seriesId, provider: PROVIDER, symbol: SYMBOLS[index] ?? '', timeframe: '1m' as const };
+    jobs.push({ v: 1 as const, executionId, ...series, calendar: '24x7', kind: 'history' as const });
+  }
+  return jobs;
+}
+
+async function isDone({ db }: Warehouse): Promise<boolean> {
+  const [row] = await db.sql<{ open: number; stored: number }[]>`
+    select count(*) filter (where status <> 'completed')::int as open, sum(records_inserted)::int as stored
+    from backfill_state_persistent`;
+  if (row?.open !== 0) return false;
+  if (row.stored !== CANDLES) throw new Error(`stored ${row.stored} of ${CANDLES} candles`);
+  return true;
+}
+
+async function usage({ db }: Warehouse, worker: Child, replay: Child) {
+  const rows = await db.sql<{ pid: number }[]>`select pid from pg_stat_activity`;
+  return {
+    worker: cpuMs([worker.pid]) ?? Number.NaN,
+    replay: cpuMs([replay.pid]) ?? Number.NaN,
+    postgres: cpuMs(rows.map((row) => row.pid)) ?? Number.NaN,
+  };
+}
+
+/** Every page once, eight at a time. */
+async function readAll(replayUrl: string): Promise<number> {
+  const startedAt = performance.now();
+  await Promise.all(
+    SYMBOLS.map(async (symbol) => {
+      const query = `symbol=${symbol.replace('/', '')}&interval=1m&limit=${PAGE}`;
+      for (let at = RANGE.fromMs; at < RANGE.toMs; at += PAGE * MINUTE_MS) {
+        const response = await fetch(`${replayUrl}/api/v3/klines?${query}&startTime=${at}`);
+        if (!response.ok) throw new Error(`the replay server answered ${response.status}`);
+        await response.arrayBuffer();
+      }
+    }),
+  );
+  return (CANDLES / (performance.now() - startedAt)) * 1_000;
+}
