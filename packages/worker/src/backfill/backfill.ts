@@ -47,7 +47,7 @@ export async function backfill(
     source instanceof FleetError
       ? { executionId: executionIdOf(job) }
       : claimOf(job, source.traits, deps.lease.dbNowMs());
-  deps.lease.hold(claim.executionId, deps.attemptDeadlineMs);
+  const letGo = deps.lease.hold(claim.executionId, deps.attemptDeadlineMs);
   try {
     const execution = await deps.claim(claim);
     if (execution.outcome !== 'claimed') return endingOfRefusedClaim(execution);
@@ -58,7 +58,7 @@ export async function backfill(
       return await endFailedAttempt(deps, job.data, execution, thrown, signal);
     }
   } finally {
-    deps.lease.drop(claim.executionId);
+    letGo();
   }
 }
 
