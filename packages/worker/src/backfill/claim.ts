@@ -31,9 +31,12 @@ function tailOf(job: { id: string; data: BackfillJob }, traits: ProviderTraits, 
   };
 }
 
-/** A tail asks for one page at most. */
-function tailCandles(traits: ProviderTraits): number {
-  return Math.min(traits.pageLimit, traits.reachCandles ?? traits.pageLimit);
+/** Candles that may close, and leave the provider's reach, between the claim and the provider's answer. */
+const REACH_MARGIN = 3;
+
+/** A tail asks for one page at most, and for nothing that is about to be beyond reach: that would be unavailable for good. */
+function tailCandles({ pageLimit, reachCandles = Number.POSITIVE_INFINITY }: ProviderTraits): number {
+  return Math.max(1, Math.min(pageLimit, reachCandles - REACH_MARGIN));
 }
 
 /** What becomes of the job when the claim did not get the execution (protocol, "Jobs are a hint"). */
