@@ -44,11 +44,10 @@ describe.each(queueBackends())('a job in $label is handed back, and not counted,
         });
         const id = await fleet.deliver(await fleet.plan(0, 10));
         await fleet.start();
-        await waitUntil(
-          'the execution to be handed back',
-          async () => (await fleet.row(id)).status === 'pending' && (await fleet.row(id)).fence === 1,
-        );
-        const { notBeforeMs, ...row } = await fleet.row(id);
+        const { notBeforeMs, ...row } = await waitUntil('the execution to be handed back', async () => {
+          const seen = await fleet.row(id);
+          return seen.status === 'pending' && seen.fence === 1 && seen;
+        });
         expect(row).toMatchObject({ pendingReason: 'handed_back', errorCode: code, tries: 0 });
         const policy = { limit: 6_000_000, windowMs: MINUTE };
         const taken = await fleet.budget.take({ provider: 'p', policy, weight: 1, urgent: true });
