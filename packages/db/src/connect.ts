@@ -16,6 +16,8 @@ export interface DatabaseOptions {
 /** The warehouse. */
 export interface Database {
   readonly url: string;
+  /** Connections at most. */
+  readonly poolSize: number;
   /** The pool of now: a silent one is replaced, so nobody keeps it. */
   readonly sql: postgres.Sql;
   readonly orm: PostgresJsDatabase;
@@ -31,6 +33,7 @@ export interface Database {
 
 const CLOSE_DEADLINE_SECONDS = 5;
 const DEADLINE_MS = 30_000;
+const POOL_SIZE = 8;
 
 /**
  * Connects lazily: nothing is sent before the first statement. Sessions carry timeouts and keepalives, so that a
@@ -55,6 +58,7 @@ export function connectDatabase(options: DatabaseOptions): Database {
 
   const database: Database = {
     url: options.url,
+    poolSize: options.poolSize ?? POOL_SIZE,
     get sql() {
       return pool.sql;
     },
@@ -90,7 +94,12 @@ interface Pool {
   readonly orm: PostgresJsDatabase;
 }
 
-function openPool({ url, applicationName, poolSize = 8, deadlineMs = DEADLINE_MS }: DatabaseOptions): Pool {
+function openPool({
+  url,
+  applicationName,
+  poolSize = POOL_SIZE,
+  deadlineMs = DEADLINE_MS,
+}: DatabaseOptions): Pool {
   const sql = postgres(url, {
     max: poolSize,
     connect_timeout: 10,

@@ -46,7 +46,7 @@ describe.each(queueBackends())('a job in $label is handed back, and not counted,
         await fleet.start();
         const { notBeforeMs, ...row } = await waitUntil('the execution to be handed back', async () => {
           const seen = await fleet.row(id);
-          return seen.status === 'pending' && seen.fence === 1 && seen;
+          return seen.status === 'pending' && seen.fence === 1 ? seen : undefined;
         });
         expect(row).toMatchObject({ pendingReason: 'handed_back', errorCode: code, tries: 0 });
         const policy = { limit: 6_000_000, windowMs: MINUTE };
