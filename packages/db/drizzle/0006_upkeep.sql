@@ -1,8 +1,10 @@
 -- T9: renews a worker's lease, and hands back what it holds in the table but works on no longer. p_held holds every
 -- execution from before its claim is sent until its last statement was answered. Returns the database's clock.
+-- p_claimed_before is what the renewal before this one returned, when p_held was not yet looked at: what was claimed since
+-- may be missing there, and is left to the next one. Only this clock is compared with itself, so no delay matters.
 CREATE FUNCTION renew_lease(
   p_worker uuid, p_host text, p_pid int, p_version text, p_lease_ms double precision, p_held uuid[], p_queues text[],
-  p_load jsonb, OUT now_ms double precision, OUT released uuid[]
+  p_load jsonb, p_claimed_before double precision, OUT now_ms double precision, OUT released uuid[]
 ) LANGUAGE plpgsql AS $$
 DECLARE e backfill_state_persistent;
 BEGIN
@@ -12,6 +14,7 @@ BEGIN
   released := '{}';
   FOR e IN SELECT * FROM backfill_state_persistent
     WHERE status = 'in_progress' AND worker_id = p_worker AND execution_id <> ALL (p_held)
+      AND (p_claimed_before IS NULL OR started_at < from_ms(p_claimed_before))
     ORDER BY series_id, execution_id FOR UPDATE SKIP LOCKED
   LOOP
     PERFORM record_attempt(e, 'released', 'released', 'its worker no longer works on it');

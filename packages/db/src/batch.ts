@@ -1,12 +1,18 @@
+import { DatabaseError } from './errors.js';
+
 interface Waiting<I, O> {
   readonly item: I;
   resolve(output: O): void;
   reject(reason: unknown): void;
 }
 
+/** Its time or its server's strength ran out, not one item's fault: one by one would take as long for each. */
+const EXHAUSTED = /^(?:53|55P03|57014)/;
+
 /**
  * Natural batching: whatever waits while one statement is under way goes into the next. A lone item waits for nobody.
- * `run` answers in the order of its items. A batch that fails is tried one by one, so that one item's fault is its own.
+ * `run` answers in the order of its items. A batch that the database refused is tried one by one, so that one item's fault
+ * is its own; one whose outcome is unknown is not: nothing more is sent under those fences (protocol).
  */
 export function createBatcher<I, O>(run: (items: readonly I[]) => Promise<readonly O[]>, maxBatch = 64) {
   const waiting: Waiting<I, O>[] = [];
@@ -23,9 +29,8 @@ export function createBatcher<I, O>(run: (items: readonly I[]) => Promise<readon
       const outputs = await run(batch.map((w) => w.item));
       for (const [index, one] of batch.entries()) one.resolve(outputs[index] as O);
     } catch (thrown) {
-      const only = batch.length === 1 ? batch[0] : undefined;
-      if (only) only.reject(thrown);
-      else for (const one of batch) await settle([one]);
+      if (batch.length > 1 && isRefusal(thrown)) for (const one of batch) await settle([one]);
+      else for (const one of batch) one.reject(thrown);
     }
   }
 
@@ -34,4 +39,9 @@ export function createBatcher<I, O>(run: (items: readonly I[]) => Promise<readon
       waiting.push({ item, resolve, reject });
       if (!isRunning) void drain();
     });
+}
+
+/** The server itself said that it did nothing, because of what it was given. */
+function isRefusal(thrown: unknown): boolean {
+  return thrown instanceof DatabaseError && !thrown.outcomeUnknown && !EXHAUSTED.test(thrown.sqlState ?? '');
 }

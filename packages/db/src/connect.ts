@@ -1,5 +1,6 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
+import { withDeadline } from './deadline.js';
 import { DatabaseError, DatabaseSilentError } from './errors.js';
 
 export interface DatabaseOptions {
@@ -8,13 +9,16 @@ export interface DatabaseOptions {
   readonly applicationName: string;
   /** Connections at most. */
   readonly poolSize?: number;
-  /** How long the client waits for any answer. */
+  /** How long the server works on a statement; the client waits a second longer for its answer. */
   readonly deadlineMs?: number;
 }
 
 /** The warehouse. */
 export interface Database {
   readonly url: string;
+  /** Connections at most. */
+  readonly poolSize: number;
+  /** The pool of now: a silent one is replaced, so nobody keeps it. */
   readonly sql: postgres.Sql;
   readonly orm: PostgresJsDatabase;
   /** Runs one statement, with the client's own deadline. @throws DatabaseError, DatabaseSilentError */
@@ -28,6 +32,8 @@ export interface Database {
 }
 
 const CLOSE_DEADLINE_SECONDS = 5;
+const DEADLINE_MS = 30_000;
+const POOL_SIZE = 8;
 
 /**
  * Connects lazily: nothing is sent before the first statement. Sessions carry timeouts and keepalives, so that a
@@ -35,7 +41,65 @@ const CLOSE_DEADLINE_SECONDS = 5;
  * server's, and does not help when the wire is cut).
  */
 export function connectDatabase(options: DatabaseOptions): Database {
-  const { url, applicationName, poolSize = 8, deadlineMs = 30_000 } = options;
+  // The server gives up first, and says so: silence is the wire's.
+  const patienceMs = (options.deadlineMs ?? DEADLINE_MS) + 1_000;
+  let pool = openPool(options);
+  const retired = new Set<Promise<void>>();
+
+  /** The driver pipelines on to sockets that hang (HAZARDS 26): after a silence the next statement has a fresh pool. */
+  function retire(silent: Pool): void {
+    if (silent !== pool) return;
+    pool = openPool(options);
+    const ending = silent.sql
+      .end({ timeout: CLOSE_DEADLINE_SECONDS })
+      .finally(() => void retired.delete(ending));
+    retired.add(ending);
+  }
+
+  const database: Database = {
+    url: options.url,
+    poolSize: options.poolSize ?? POOL_SIZE,
+    get sql() {
+      return pool.sql;
+    },
+    get orm() {
+      return pool.orm;
+    },
+    async run(what, statement) {
+      const used = pool;
+      try {
+        return await withDeadline(what, patienceMs, statement(used.sql));
+      } catch (thrown) {
+        if (!(thrown instanceof DatabaseSilentError)) throw new DatabaseError(what, thrown);
+        retire(used);
+        throw thrown;
+      }
+    },
+    async clockMs() {
+      const [row] = await database.run(
+        'clock',
+        (q) => q<{ now: number }[]>`select to_ms(clock_timestamp()) as now`,
+      );
+      return row?.now ?? Number.NaN;
+    },
+    async close() {
+      await Promise.all([pool.sql.end({ timeout: CLOSE_DEADLINE_SECONDS }), ...retired]);
+    },
+  };
+  return database;
+}
+
+interface Pool {
+  readonly sql: postgres.Sql;
+  readonly orm: PostgresJsDatabase;
+}
+
+function openPool({
+  url,
+  applicationName,
+  poolSize = POOL_SIZE,
+  deadlineMs = DEADLINE_MS,
+}: DatabaseOptions): Pool {
   const sql = postgres(url, {
     max: poolSize,
     connect_timeout: 10,
@@ -53,36 +117,5 @@ export function connectDatabase(options: DatabaseOptions): Database {
       tcp_keepalives_count: 3,
     },
   });
-  const database: Database = {
-    url,
-    sql,
-    orm: drizzle(sql),
-    async run(what, statement) {
-      const query = statement(sql);
-      let timer: NodeJS.Timeout | undefined;
-      const silence = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => {
-          query.cancel();
-          reject(new DatabaseSilentError(what, deadlineMs + 1_000));
-        }, deadlineMs + 1_000);
-      });
-      try {
-        return await Promise.race([query, silence]);
-      } catch (thrown) {
-        if (thrown instanceof DatabaseSilentError) throw thrown;
-        throw new DatabaseError(what, thrown);
-      } finally {
-        clearTimeout(timer);
-      }
-    },
-    async clockMs() {
-      const [row] = await database.run(
-        'clock',
-        (q) => q<{ now: number }[]>`select to_ms(clock_timestamp()) as now`,
-      );
-      return row?.now ?? Number.NaN;
-    },
-    close: () => sql.end({ timeout: CLOSE_DEADLINE_SECONDS }),
-  };
-  return database;
+  return { sql, orm: drizzle(sql) };
 }

@@ -1,5 +1,10 @@
 import { FleetError } from '@candlefleet/core';
 
+/** The server, or what is between, ended the session: the statement may have been committed before. */
+const CONNECTION_FAILED = /^(?:08|57P|58|40003)/;
+/** The classes that Postgres has: a socket's EPIPE is none of them. */
+const SQL_STATE = /^(?:\d[0-9A-Z]|[FP]0|HV|XX)[0-9A-Z]{3}$/;
+
 /** A statement that did not succeed. The driver's message may hold row values: only its SQLSTATE is told. */
 export class DatabaseError extends FleetError {
   readonly sqlState: string | undefined;
@@ -15,7 +20,7 @@ export class DatabaseError extends FleetError {
       cause: thrown,
     });
     this.sqlState = sqlState;
-    this.outcomeUnknown = sqlState === undefined;
+    this.outcomeUnknown = sqlState === undefined || CONNECTION_FAILED.test(sqlState);
   }
 }
 
@@ -38,8 +43,7 @@ export class DatabaseUnusableError extends FleetError {
 /** The five-character SQLSTATE of a driver's error, or of the error that Drizzle wrapped around it. */
 export function sqlStateOf(thrown: unknown): string | undefined {
   for (let error = thrown; error instanceof Error; error = error.cause) {
-    if ('code' in error && typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code))
-      return error.code;
+    if ('code' in error && typeof error.code === 'string' && SQL_STATE.test(error.code)) return error.code;
   }
   return undefined;
 }

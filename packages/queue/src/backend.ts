@@ -10,6 +10,8 @@ export interface Backend {
   /** The client for reads that BullMQ has no cheap call for; Redis only. */
   readonly redis: Redis | undefined;
   readonly keyPrefix: string;
+  /** Connections to Postgres at most: of a queue, and of a worker with its LISTEN. */
+  readonly connectionsPer: { readonly queue: number; readonly worker: number };
   ping(): Promise<void>;
   close(): Promise<void>;
 }
@@ -21,13 +23,16 @@ export interface PostgresBackendOptions {
   readonly ping: () => Promise<void>;
 }
 
+/** Connections at most: the calls of a queue are few, those of a worker come with every job. */
+const QUEUE_POOL = 2;
+const WORKER_POOL = 4;
+
 /** HAZARDS, rule 3: without query_timeout a black-holed socket hangs a worker for ever. */
 export function createPostgresQueueBackend(options: PostgresBackendOptions): Backend {
   const connection = {
     connectionString: options.databaseUrl,
     schema: options.schema,
     migrate: true,
-    max: 4,
     keepAlive: true,
     query_timeout: 15_000,
     statement_timeout: 15_000,
@@ -39,9 +44,15 @@ export function createPostgresQueueBackend(options: PostgresBackendOptions): Bac
     name: 'postgres',
     redis: undefined,
     keyPrefix: '',
-    openQueue: (name) => generic(new Queue(name, { connection }, createPostgresBackend)),
-    openWorker: (name, processor, rest) =>
-      genericWorker(new Worker(name, processor, { ...rest, connection }, createPostgresBackend)),
+    connectionsPer: { queue: QUEUE_POOL, worker: WORKER_POOL + 1 },
+    openQueue(name) {
+      const pooled = { connection: { ...connection, max: QUEUE_POOL } };
+      return generic(new Queue(name, pooled, createPostgresBackend));
+    },
+    openWorker(name, processor, rest) {
+      const pooled = { ...rest, connection: { ...connection, max: WORKER_POOL } };
+      return genericWorker(new Worker(name, processor, pooled, createPostgresBackend));
+    },
     ping: options.ping,
     close: async () => {},
   };
@@ -68,6 +79,7 @@ export function createRedisQueueBackend(options: {
     name: 'redis',
     redis,
     keyPrefix: prefix,
+    connectionsPer: { queue: 0, worker: 0 },
     openQueue: (name) => new Queue(name, { connection: redis, prefix }),
     openWorker: (name, processor, rest) =>
       new Worker(name, processor, { ...rest, connection: workerRedis, prefix }),

@@ -1,4 +1,4 @@
-export { type QueueConnection, type QueueOptions, connectQueues } from './connect-queues.js';
+export { type QueueConnection, connectQueues } from './connect-queues.js';
 export { PayloadError, QueueSilentError, QueueUnusableError } from './errors.js';
 export type { EnsuredJobs } from './ensure-jobs.js';
 export {
@@ -11,5 +11,6 @@ export {
   tailSchedulerId,
 } from './jobs/backfill.js';
 export { MAINTENANCE_QUEUE, maintenanceJobSchema, maintenanceSchedulers } from './jobs/maintenance.js';
+export type { QueueOptions } from './open-backend.js';
 export type { Scheduler, SchedulerSpec } from './schedulers.js';
 export type { JobEnding, JobHandler, JobInHand, RunningWorker, WorkerSettings } from './start-worker.js';

@@ -2,6 +2,7 @@ import { storable, redact, asFleetError } from '@candlefleet/core';
 import { DelayedError, RateLimitError, UnrecoverableError, type Job, type Worker } from 'bullmq';
 import type { Logger } from 'pino';
 import type { Backend } from './backend.js';
+import { withDeadline } from './deadline.js';
 
 /** A job as a handler sees it: its payload is not yet parsed. */
 export interface JobInHand<T> {
@@ -20,12 +21,20 @@ export type JobEnding =
   /** Back to the queue, not counted. */
   | { readonly do: 'delay'; readonly delayMs: number }
   | { readonly do: 'fail'; readonly code: string; readonly message: string }
-  /** The provider said stop: the whole queue rests. */
+  /**
+   * The provider said stop: this worker fetches nothing for so long, or until another of its jobs ends. Without BullMQ's
+   * `limiter` option no other worker rests (6.7.0, both stores): they learn of it from the budget's ban.
+   */
   | { readonly do: 'rateLimit'; readonly delayMs: number };
 
 export type JobHandler = (job: JobInHand<unknown>, signal: AbortSignal) => Promise<JobEnding>;
 
 export interface RunningWorker {
+  /** False when BullMQ's loop ended by itself: it will not begin again, so build another. */
+  readonly isRunning: boolean;
+  /** Takes no jobs and no other worker's locks until resumed; what is in hand goes on. */
+  pause(): void;
+  resume(): void;
   /**
    * Stops taking jobs, waits for those in hand, closes. Answers whether that ended before the deadline; one of 0 lets
    * go at once of what is in hand.
@@ -40,6 +49,7 @@ export interface WorkerSettings {
   readonly stalledIntervalMs?: number;
 }
 
+const READY_DEADLINE_MS = 15_000;
 /** A handler that throws is a bug: its job comes back after this long, and the log says so. */
 const BUG_DELAY_MS = 30_000;
 /** The row alone counts: BullMQ's own limits are out of reach (protocol). */
@@ -47,13 +57,14 @@ const OUT_OF_REACH = 1_000_000;
 const LOST_LOCK = /missing lock|lock mismatch|not in the active state|missing key/i;
 const LOG_LINE_LENGTH = 2_000;
 
-export function startQueueWorker(
+/** @throws when the store does not answer: a BullMQ worker that was refused once stays dead (HAZARDS, rule 2) */
+export async function startQueueWorker(
   backend: Backend,
   queueName: string,
   handle: JobHandler,
   settings: WorkerSettings,
   log: Logger,
-): RunningWorker {
+): Promise<RunningWorker> {
   const lockDuration = settings.lockDurationMs ?? 30_000;
   const worker: Worker = backend.openWorker(
     queueName,
@@ -68,6 +79,7 @@ export function startQueueWorker(
       return endJob(worker, job, token, ending);
     },
     {
+      autorun: false,
       concurrency: settings.concurrency,
       lockDuration,
       stalledInterval: settings.stalledIntervalMs ?? lockDuration,
@@ -77,7 +89,23 @@ export function startQueueWorker(
   );
   const tellError = outageTeller(log, queueName);
   worker.on('error', tellError);
+  try {
+    await withDeadline(`connect a worker to queue ${queueName}`, READY_DEADLINE_MS, worker.waitUntilReady());
+  } catch (error) {
+    worker.close(true).catch(tellError);
+    throw error;
+  }
+  worker.run().catch(tellError);
+  return toRunningWorker(worker, tellError);
+}
+
+function toRunningWorker(worker: Worker, tellError: (error: Error) => void): RunningWorker {
   return {
+    get isRunning() {
+      return worker.isRunning() || worker.isPaused();
+    },
+    pause: () => void worker.pause(true).catch(tellError),
+    resume: () => void worker.resume().catch(tellError),
     cancelJob: (jobId, reason) => worker.cancelJob(jobId, reason),
     async close({ deadlineMs }) {
       if (deadlineMs === 0) {

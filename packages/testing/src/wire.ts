@@ -9,12 +9,15 @@ export interface Wire {
   /** Connections stay, and nobody answers any more. */
   swallow(): void;
   restore(): Promise<void>;
+  /** New connections are served; what was swallowed stays silent, and is not told. */
+  reroute(): void;
   close(): Promise<void>;
 }
 
 export async function startWire(target: string): Promise<Wire> {
   const { hostname, port } = new URL(target);
   const ends = new Set<Socket>();
+  const silenced = new WeakSet<Socket>();
   let isSilent = false;
   const accept = (near: Socket) => {
     const far = connect(Number(port), hostname);
@@ -23,7 +26,7 @@ export async function startWire(target: string): Promise<Wire> {
       [far, near],
     ] as const) {
       ends.add(from);
-      from.on('data', (bytes) => isSilent || to.write(bytes));
+      from.on('data', (bytes) => isSilent || silenced.has(from) || to.write(bytes));
       from.on('error', () => {});
       from.on('close', () => {
         ends.delete(from);
@@ -48,6 +51,10 @@ export async function startWire(target: string): Promise<Wire> {
     url: url.href,
     cut,
     swallow: () => void (isSilent = true),
+    reroute() {
+      for (const end of ends) silenced.add(end);
+      isSilent = false;
+    },
     async restore() {
       // What was swallowed leaves a stream with a hole: such connections are of no use any more.
       if (isSilent) for (const end of ends) end.destroy();

@@ -42,3 +42,25 @@ export class ForeignOriginError extends FleetError {
     });
   }
 }
+
+/** Everything was asked for, but something of the range is left, and nothing was settled: a try that failed. */
+export class UnsettledError extends FleetError {
+  constructor(provider: string) {
+    super({
+      code: 'unsettled',
+      message: `${provider} answered, but settled nothing of what is missing.`,
+      retryable: true,
+    });
+  }
+}
+
+/** Told to stop, but not all work in hand ended in time. Nothing of it is lost: its executions are taken back. */
+export class AbandonedWorkError extends FleetError {
+  constructor(deadlineMs: number) {
+    super({
+      code: 'work_abandoned',
+      message: `Work in hand did not end within ${Math.round(deadlineMs / 1000)} s and was abandoned; other workers go on with it.`,
+      retryable: false,
+    });
+  }
+}

@@ -1,11 +1,12 @@
 import { hostname } from 'node:os';
 import { type Clock } from '@candlefleet/core';
-import { endLease, renewLease, type Database } from '@candlefleet/db';
+import { connectDatabase, endLease, renewLease, type Database } from '@candlefleet/db';
 import type { Logger } from 'pino';
 import { v7 } from 'uuid';
-
-/** Further off than this, a process refuses to store (DESIGN §8). */
-const MAX_SKEW_MS = 2_000;
+import { createDatabaseClock } from './database-clock.js';
+import { createHolds } from './holds.js';
+import { createLeaseLife } from './lease-life.js';
+import { oneAtATime } from './one-at-a-time.js';
 
 export interface LeaseKeeper {
   readonly workerId: string;
@@ -13,17 +14,19 @@ export interface LeaseKeeper {
   readonly mayWork: boolean;
   /** The database's clock, carried on by this machine's. */
   dbNowMs(): number;
-  /** From before the claim is sent until the last statement was answered, or the deadline passed. */
-  hold(executionId: string, deadlineMs: number): void;
-  drop(executionId: string): void;
+  /**
+   * From before the claim is sent until the last statement was answered, or the deadline passed. Answers how it is
+   * ended; an execution that two jobs of this worker hold is held until both have let go.
+   */
+  hold(executionId: string, deadlineMs: number): () => void;
   /** Aborted when the lease could not be renewed in time: nothing may be written any more. A new one each time. */
   readonly aliveSignal: AbortSignal;
-  renew(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface LeaseKeeperOptions {
-  readonly db: Database;
+  /** Where the lease is. The keeper has a connection of its own there, so that no renewal waits behind chunks. */
+  readonly db: Pick<Database, 'url'>;
   readonly workerId?: string | undefined;
   readonly version: string;
   readonly leaseMs: number;
@@ -31,87 +34,85 @@ export interface LeaseKeeperOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly queues: () => readonly string[];
+  /** Told whenever it may have changed. */
+  readonly onMayWork?: ((mayWork: boolean) => void) | undefined;
 }
 
 /** Renews the worker's lease; the lease is counted from before the renewal was sent, so it never outlives the row's. */
 export async function createLeaseKeeper(options: LeaseKeeperOptions): Promise<LeaseKeeper> {
-  const { db, clock, log, leaseMs, renewMs } = options;
+  const { log, leaseMs } = options;
   const workerId = options.workerId ?? v7();
-  const held = new Map<string, number>();
-  let offsetMs = 0;
-  let isSkewed = false;
-  let aliveUntil = 0;
-  let alive = new AbortController();
-  let expiry: NodeJS.Timeout | undefined;
-  let isClosed = false;
+  const db = connectLease(options);
+  const holds = createHolds();
+  const dbClock = createDatabaseClock(options.clock, log);
+  const life = createLeaseLife(log, () => tell());
+  const mayWork = () => dbClock.isRight && life.lasts;
+  const tell = () => options.onMayWork?.(mayWork());
+  const send = createRenewal(db, workerId, options, () => holds.ids());
 
-  async function renew(): Promise<void> {
+  const renew = oneAtATime(async () => {
     const sentAt = performance.now();
-    const sentMs = clock.nowMs();
-    for (const [id, deadline] of held) if (deadline < sentAt) held.delete(id);
+    dbClock.note(await send(), performance.now() - sentAt);
+    life.extend(sentAt + leaseMs, dbClock.isRight);
+    tell();
+  });
+  await renew().catch(async (error: unknown) => {
+    await db.close();
+    throw error;
+  });
+  const timer = setInterval(() => {
+    renew().catch((error: unknown) => log.warn({ err: error }, 'lease not renewed'));
+  }, options.renewMs);
+
+  let closing: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    clearInterval(timer);
+    life.end();
+    await endLease(db, workerId).finally(() => db.close());
+  }
+  return {
+    workerId,
+    get mayWork() {
+      return mayWork();
+    },
+    get aliveSignal() {
+      return life.signal;
+    },
+    dbNowMs: () => dbClock.nowMs(),
+    hold: holds.hold,
+    close: () => (closing ??= close()),
+  };
+}
+
+/** Gives up on an answer early enough for other tries within the lease. */
+function connectLease({ db, leaseMs }: LeaseKeeperOptions): Database {
+  return connectDatabase({
+    url: db.url,
+    applicationName: 'candlefleet worker (lease)',
+    poolSize: 1,
+    deadlineMs: Math.max(1_000, Math.round(leaseMs / 6)),
+  });
+}
+
+/** Sends one renewal. Answers the database's clock. */
+function createRenewal(db: Database, workerId: string, options: LeaseKeeperOptions, heldIds: () => string[]) {
+  let claimedBeforeMs: number | undefined;
+  return async (): Promise<number> => {
+    const held = heldIds();
     const { nowMs, released } = await renewLease(db, {
       workerId,
       host: hostname(),
       pid: process.pid,
       version: options.version,
-      leaseMs,
-      held: [...held.keys()],
+      leaseMs: options.leaseMs,
+      held,
+      claimedBeforeMs,
       queues: options.queues(),
-      load: { held: held.size },
+      load: { held: held.length },
     });
+    claimedBeforeMs = nowMs;
     for (const executionId of released)
-      log.warn({ executionId }, 'handed back an execution that nobody works on');
-    noteClock(nowMs - (sentMs + clock.nowMs()) / 2);
-    stayAliveUntil(sentAt + leaseMs);
-  }
-
-  function noteClock(offset: number): void {
-    const wasSkewed = isSkewed;
-    offsetMs = offset;
-    isSkewed = Math.abs(offset) > MAX_SKEW_MS;
-    if (isSkewed && !wasSkewed) {
-      log.error(
-        { skewMs: Math.round(offset) },
-        "this machine's clock is off the database's: storing nothing until it is right",
-      );
-      alive.abort(new Error('clock skew'));
-    }
-  }
-
-  function stayAliveUntil(at: number): void {
-    aliveUntil = at;
-    if (alive.signal.aborted && !isSkewed) alive = new AbortController();
-    clearTimeout(expiry);
-    expiry = setTimeout(() => {
-      log.error('the lease could not be renewed in time: stopping all work in hand');
-      alive.abort(new Error('lease lost'));
-    }, at - performance.now());
-    expiry.unref();
-  }
-
-  await renew();
-  const timer = setInterval(() => {
-    if (isClosed) return;
-    renew().catch((error: unknown) => log.warn({ err: error }, 'lease not renewed'));
-  }, renewMs);
-
-  return {
-    workerId,
-    get mayWork() {
-      return !isSkewed && performance.now() < aliveUntil;
-    },
-    get aliveSignal() {
-      return alive.signal;
-    },
-    dbNowMs: () => clock.nowMs() + offsetMs,
-    hold: (executionId, deadlineMs) => held.set(executionId, performance.now() + deadlineMs),
-    drop: (executionId) => held.delete(executionId),
-    renew,
-    async close() {
-      isClosed = true;
-      clearInterval(timer);
-      clearTimeout(expiry);
-      await endLease(db, workerId);
-    },
+      options.log.warn({ executionId }, 'handed back an execution that nobody works on');
+    return nowMs;
   };
 }

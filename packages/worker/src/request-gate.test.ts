@@ -1,4 +1,4 @@
-import type { Budget, BudgetAnswer, ProviderTraits } from '@candlefleet/core';
+import { BadInputError, type Budget, type BudgetAnswer, type ProviderTraits } from '@candlefleet/core';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { createRequestGate } from './request-gate.js';
@@ -66,6 +66,15 @@ test('a ban says so', async () => {
 test('a budget that cannot be asked lets nothing pass', async () => {
   const { gate } = gateOver(new Error('no database'));
   await expect(gate.pass(request())).rejects.toMatchObject({ code: 'budget_unknown', retryable: true });
+});
+
+test('a request that weighs more than the budget ever holds fails for good, and says why', async () => {
+  const { gate } = gateOver(new BadInputError('One request weighs 9, more than 4: raise the limit.'));
+  await expect(gate.pass(request())).rejects.toMatchObject({
+    code: 'bad_input',
+    retryable: false,
+    message: expect.stringContaining('raise the limit'),
+  });
 });
 
 test('the signal ends the wait', async () => {

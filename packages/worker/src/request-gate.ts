@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Budget, ProviderTraits, RequestGate } from '@candlefleet/core';
+import { FleetError, type Budget, type ProviderTraits, type RequestGate } from '@candlefleet/core';
 import type { Logger } from 'pino';
 import { BudgetUnknownError, BudgetWaitError } from './errors.js';
 
@@ -15,7 +15,9 @@ export function createRequestGate(budget: Budget, traits: ProviderTraits, log: L
       for (;;) {
         signal.throwIfAborted();
         const answer = await budget.take({ provider, policy, weight, urgent }).catch((cause: unknown) => {
-          throw new BudgetUnknownError(provider, cause);
+          // A request that the budget can never pay fails its execution; waiting would not help it.
+          const isRefusal = cause instanceof FleetError && !cause.retryable;
+          throw isRefusal ? cause : new BudgetUnknownError(provider, cause);
         });
         if (answer.granted) return;
         if (performance.now() + answer.waitMs > giveUpAt) {

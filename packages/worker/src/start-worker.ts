@@ -3,18 +3,18 @@ import { createClaimer, createFinisher, listProviders, type Database } from '@ca
 import {
   backfillQueueName,
   MAINTENANCE_QUEUE,
-  type JobEnding,
-  type JobInHand,
+  type JobHandler,
   type QueueConnection,
-  type RunningWorker,
 } from '@candlefleet/queue';
 import type { Logger } from 'pino';
-import { createLeaseKeeper } from './lease-keeper.js';
+import { createConsumers } from './consumers.js';
+import { AbandonedWorkError } from './errors.js';
+import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js';
 import { runMaintenanceJob } from './maintenance/run-maintenance.js';
 import { createRequestGate } from './request-gate.js';
 import { runBackfillJob } from './run-job.js';
 import { createSlotKeeper } from './slots.js';
-import { createSources } from './sources.js';
+import { createSources, type Sources } from './sources.js';
 
 export interface WorkerTimings {
   readonly leaseMs: number;
@@ -57,67 +57,36 @@ export interface FleetWorker {
   /** Answers when something was last done, or there was nothing to do: for liveness. */
   readonly mayWork: boolean;
   readonly queueNames: readonly string[];
-  /** Stops taking work, finishes the chunk in hand, hands the rest back. */
+  /** Stops taking work, finishes the chunk in hand, hands the rest back. @throws AbandonedWorkError at the deadline */
   close(options: { deadlineMs: number }): Promise<void>;
 }
 
 /** A stateless worker: consumes every provider's queue, and the maintenance queue. */
 export async function startWorker(options: WorkerOptions): Promise<FleetWorker> {
-  const { db, queues, log, concurrency } = options;
+  const { queues, log, concurrency } = options;
   const timings = { ...WORKER_TIMINGS, ...options.timings };
-  const consumed = new Map<string, RunningWorker>();
   const shutdown = new AbortController();
-  const lease = await createLeaseKeeper({ ...options, ...timings, queues: () => [...consumed.keys()] });
+  const consumers = createConsumers({
+    log,
+    listNames: () => listQueues(options),
+    open: (name) =>
+      queues.startWorker(name, handlerOf(name), {
+        concurrency: name === MAINTENANCE_QUEUE ? 1 : concurrency,
+        lockDurationMs: timings.lockMs,
+      }),
+  });
+  const lease = await createLeaseKeeper({
+    ...options,
+    ...timings,
+    queues: () => consumers.names,
+    onMayWork: (mayWork) => consumers.setMayWork(mayWork),
+  });
   const sources = createSources((provider) =>
     options.openSource(provider, createRequestGate(options.budget, options.traitsOf(provider), log)),
   );
-  const deps = {
-    db,
-    log,
-    lease,
-    sources,
-    budget: options.budget,
-    claim: createClaimer(db, lease.workerId),
-    finish: createFinisher(db),
-    slots: createSlotKeeper(concurrency),
-    shutdown: shutdown.signal,
-    attemptDeadlineMs: timings.attemptDeadlineMs,
-    shouldYield: createYieldRule(queues, timings.sliceMs, shutdown.signal),
-  };
-  const maintenance = { db, queues, log, providers: () => listProviders(db) };
-
-  const handlerOf =
-    (queue: string) =>
-    (job: JobInHand<unknown>, signal: AbortSignal): Promise<JobEnding> =>
-      queue === MAINTENANCE_QUEUE
-        ? runMaintenanceJob(maintenance, job, signal)
-        : runBackfillJob(deps, job, signal);
-
-  async function discover(): Promise<void> {
-    const names = [MAINTENANCE_QUEUE, ...(await listProviders(db)).map(backfillQueueName)];
-    for (const name of names) {
-      if (consumed.has(name) || shutdown.signal.aborted) continue;
-      if (options.queueNames && !options.queueNames.includes(name)) continue;
-      const isMaintenance = name === MAINTENANCE_QUEUE;
-      consumed.set(
-        name,
-        await queues.startWorker(name, handlerOf(name), {
-          concurrency: isMaintenance ? 1 : concurrency,
-          lockDurationMs: timings.lockMs,
-        }),
-      );
-      log.info({ queue: name, concurrency }, 'consuming');
-    }
-  }
-
-  await discover();
-  // One look at a time: two would consume a queue twice, and one that ends after the close for ever.
-  let looking: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    looking ??= discover()
-      .catch((error: unknown) => log.warn({ err: error }, 'queues not looked for'))
-      .finally(() => (looking = undefined));
-  }, timings.discoverMs);
+  const handlerOf = createHandlers(options, timings, lease, sources, shutdown.signal);
+  await consumers.look();
+  const timer = setInterval(() => void consumers.look(), timings.discoverMs);
 
   return {
     workerId: lease.workerId,
@@ -125,17 +94,51 @@ export async function startWorker(options: WorkerOptions): Promise<FleetWorker> 
       return lease.mayWork;
     },
     get queueNames() {
-      return [...consumed.keys()];
+      return consumers.names;
     },
     async close({ deadlineMs }) {
       clearInterval(timer);
       shutdown.abort();
-      await looking;
-      await Promise.all([...consumed.values()].map((worker) => worker.close({ deadlineMs })));
+      const ending = await consumers.close({ deadlineMs });
       await sources.close();
       await lease.close();
+      if (ending === 'deadline') throw new AbandonedWorkError(deadlineMs);
     },
   };
+}
+
+async function listQueues({ db, queueNames }: WorkerOptions): Promise<string[]> {
+  const all = [MAINTENANCE_QUEUE, ...(await listProviders(db)).map(backfillQueueName)];
+  return all.filter((name) => queueNames?.includes(name) ?? true);
+}
+
+/** What a queue's jobs are done with. */
+function createHandlers(
+  options: WorkerOptions,
+  timings: WorkerTimings,
+  lease: LeaseKeeper,
+  sources: Sources,
+  shutdown: AbortSignal,
+): (queue: string) => JobHandler {
+  const { db, queues, log, budget, concurrency } = options;
+  const deps = {
+    db,
+    log,
+    lease,
+    sources,
+    budget,
+    claim: createClaimer(db, lease.workerId),
+    finish: createFinisher(db),
+    slots: createSlotKeeper(concurrency),
+    shutdown,
+    attemptDeadlineMs: timings.attemptDeadlineMs,
+    shouldYield: createYieldRule(queues, timings.sliceMs, shutdown),
+  };
+  const maintenance = { db, queues, log, providers: () => listProviders(db) };
+  return (queue) => (job, signal) =>
+    queue === MAINTENANCE_QUEUE
+      ? runMaintenanceJob(maintenance, job, signal)
+      : runBackfillJob(deps, job, signal);
 }
 
 /** When an execution makes way after a page: at shutdown, when its slice of time is over, when tails wait. */

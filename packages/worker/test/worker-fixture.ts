@@ -49,6 +49,7 @@ export interface WorkerSetup {
   readonly queueNames?: readonly string[];
   readonly origin?: string;
   readonly openFails?: Error;
+  readonly queues?: QueueConnection;
 }
 
 /** A real worker on real stores; its candles come from the test. */
@@ -115,7 +116,7 @@ export async function createWorkerFixture(backend: TestBackend) {
       const { concurrency = 2, timings, clock = systemClock, queueNames, origin = 'host', openFails } = setup;
       const worker = await startWorker({
         db,
-        queues,
+        queues: setup.queues ?? queues,
         budget,
         log,
         traitsOf,

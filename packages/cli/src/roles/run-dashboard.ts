@@ -3,6 +3,7 @@ import { connectDatabase, migrateDatabase } from '@candlefleet/db';
 import { locateFleet, openQueues } from '../connect-fleet.js';
 import type { Settings } from '../environment.js';
 import { runRole } from './run-role.js';
+import { warnOfConnections } from './warn-of-connections.js';
 import { whenReachable } from './when-reachable.js';
 
 export const DASHBOARD_PORT = 8420;
@@ -13,6 +14,8 @@ export function runDashboard(settings: Settings): Promise<void> {
     await whenReachable(() => migrateDatabase(databaseUrl), log, signal);
     const db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet dashboard', poolSize: 4 });
     const queues = await openQueues(settings, 'dashboard', log, signal);
+    const role = { beside: 0, consumes: false };
+    await whenReachable(() => warnOfConnections({ db, queues, log }, role), log, signal);
     const dashboard = await startDashboard({
       db,
       queues,

@@ -4,6 +4,7 @@ import { startProducer } from '@candlefleet/producer';
 import { locateFleet, openQueues } from '../connect-fleet.js';
 import type { Settings } from '../environment.js';
 import { runRole } from './run-role.js';
+import { warnOfConnections } from './warn-of-connections.js';
 import { whenReachable } from './when-reachable.js';
 
 export function runProducer(settings: Settings): Promise<void> {
@@ -12,6 +13,9 @@ export function runProducer(settings: Settings): Promise<void> {
     await whenReachable(() => migrateDatabase(databaseUrl), log, signal);
     const db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet producer', poolSize: 4 });
     const queues = await openQueues(settings, 'producer', log, signal);
+    // Beside the pool: the leader's session, and its LISTEN.
+    const role = { beside: 2, consumes: false };
+    await whenReachable(() => warnOfConnections({ db, queues, log }, role), log, signal);
     const producer = startProducer({ db, queues, traitsOf: providerTraits, log });
     return {
       async close(deadlineMs) {

@@ -5,6 +5,7 @@ import { startWorker } from '@candlefleet/worker';
 import { locateFleet, openQueues, sourceOpener, VERSION } from '../connect-fleet.js';
 import type { Settings } from '../environment.js';
 import { runRole } from './run-role.js';
+import { warnOfConnections } from './warn-of-connections.js';
 import { whenReachable } from './when-reachable.js';
 
 export function runWorker(settings: Settings): Promise<void> {
@@ -13,6 +14,9 @@ export function runWorker(settings: Settings): Promise<void> {
     await whenReachable(() => migrateDatabase(databaseUrl), log, signal);
     const db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet worker', poolSize: 6 });
     const queues = await openQueues(settings, 'worker', log, signal);
+    // Beside the pool: the lease.
+    const role = { beside: 1, consumes: true };
+    await whenReachable(() => warnOfConnections({ db, queues, log }, role), log, signal);
     const worker = await startWorker({
       db,
       queues,

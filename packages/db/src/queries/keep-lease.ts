@@ -9,6 +9,8 @@ export interface Lease {
   readonly leaseMs: number;
   /** Every execution from before its claim is sent until its last statement was answered. */
   readonly held: readonly string[];
+  /** What the last renewal answered, before `held` was looked at; absent when nothing was claimed yet. */
+  readonly claimedBeforeMs?: number | undefined;
   readonly queues: readonly string[];
   readonly load: Record<string, number>;
 }
@@ -20,7 +22,7 @@ export async function renewLease(db: Database, lease: Lease): Promise<{ nowMs: n
     (sql) => sql<{ now: number; released: string[] }[]>`
       select now_ms as now, released::text[] as released from renew_lease(${lease.workerId}::uuid, ${lease.host}, ${lease.pid},
         ${lease.version}, ${lease.leaseMs}, ${uuids(lease.held)}::uuid[], ${texts(lease.queues)}::text[],
-        ${JSON.stringify(lease.load)}::text::jsonb)`,
+        ${JSON.stringify(lease.load)}::text::jsonb, ${lease.claimedBeforeMs ?? null}::float8)`,
   );
   return { nowMs: row?.now ?? Number.NaN, released: row?.released ?? [] };
 }

@@ -15,7 +15,7 @@ import {
   type Database,
 } from '@candlefleet/db';
 import { executionIdOf, type BackfillJob, type JobEnding, type JobInHand } from '@candlefleet/queue';
-import { ForeignOriginError, StoppedError } from '../errors.js';
+import { ForeignOriginError, StoppedError, UnsettledError } from '../errors.js';
 import type { LeaseKeeper } from '../lease-keeper.js';
 import type { Sources } from '../sources.js';
 import { checkPage } from './check-page.js';
@@ -47,7 +47,7 @@ export async function backfill(
     source instanceof FleetError
       ? { executionId: executionIdOf(job) }
       : claimOf(job, source.traits, deps.lease.dbNowMs());
-  deps.lease.hold(claim.executionId, deps.attemptDeadlineMs);
+  const letGo = deps.lease.hold(claim.executionId, deps.attemptDeadlineMs);
   try {
     const execution = await deps.claim(claim);
     if (execution.outcome !== 'claimed') return endingOfRefusedClaim(execution);
@@ -58,7 +58,7 @@ export async function backfill(
       return await endFailedAttempt(deps, job.data, execution, thrown, signal);
     }
   } finally {
-    deps.lease.drop(claim.executionId);
+    letGo();
   }
 }
 
@@ -85,6 +85,8 @@ interface Attempt {
   readonly calendar: Calendar;
   readonly progress: Progress;
   readonly startedAt: number;
+  /** What the last stored page left of the range. */
+  left: readonly Range[];
 }
 
 function startAttempt(
@@ -95,7 +97,8 @@ function startAttempt(
 ): Attempt {
   const calendar = calendarOf(job.data.calendar);
   const progress = createProgress(job, execution, calendar);
-  return { deps, job, source, execution, calendar, progress, startedAt: performance.now() };
+  const startedAt = performance.now();
+  return { deps, job, source, execution, calendar, progress, startedAt, left: execution.todo };
 }
 
 async function fetchAndStore(attempt: Attempt, signal: AbortSignal): Promise<JobEnding> {
@@ -109,7 +112,14 @@ async function fetchAndStore(attempt: Attempt, signal: AbortSignal): Promise<Job
     }
   }
   const { outcome } = await deps.finish({ ...idOf(execution), ending: 'completed' });
-  return outcome === 'unsettled' ? handBack(attempt, 'unsettled') : { do: 'complete', note: outcome };
+  if (outcome !== 'unsettled') return { do: 'complete', note: outcome };
+  // Uncounted only while it gets on: else it would come back for ever.
+  if (lengthMs(attempt.left) >= lengthMs(execution.todo)) throw new UnsettledError(job.data.provider);
+  return handBack(attempt, 'unsettled');
+}
+
+function lengthMs(ranges: readonly Range[]): number {
+  return ranges.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
 }
 
 function requestOf({ job, calendar }: Attempt, range: Range, signal: AbortSignal) {
@@ -145,6 +155,7 @@ async function storePage(attempt: Attempt, page: CandlePage): Promise<JobEnding 
       origin,
     );
   }
+  attempt.left = stored.todo;
   await progress.report(page, checked, stored);
   return stored.outcome === 'completed' ? { do: 'complete', note: progress.summary() } : undefined;
 }
