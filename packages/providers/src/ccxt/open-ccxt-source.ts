@@ -10,7 +10,7 @@ import {
   type Timeframe,
 } from '@candlefleet/core';
 import { z } from 'zod';
-import { AnswerMalformedError, RequestRefusedError } from '../errors.js';
+import { AnswerMalformedError, RefusedError, RequestRefusedError } from '../errors.js';
 import { fetchPages } from '../fetch-pages.js';
 import { createFirstCandleSearch } from '../find-first-candle.js';
 import { answersFromFirstCandle, providerTraits, type BudgetLimits } from '../traits.js';
@@ -48,6 +48,7 @@ export async function openCcxtSource(provider: string, options: SourceOptions): 
   const traits = providerTraits(provider, options.limits);
   const wire = createWire({
     provider,
+    clock,
     gate: options.gate,
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
     maxAnswerBytes: options.maxAnswerBytes ?? MAX_ANSWER_BYTES,
@@ -70,7 +71,9 @@ export async function openCcxtSource(provider: string, options: SourceOptions): 
     try {
       return await wire.run(context, work);
     } catch (thrown) {
-      throw translateError(provider, thrown, context, clock.nowMs());
+      const error = translateError(provider, thrown, context, clock.nowMs());
+      if (error instanceof RefusedError) await options.gate.observeRefused(error);
+      throw error;
     }
   }
 

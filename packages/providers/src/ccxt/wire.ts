@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { RequestGate, RequestPurpose } from '@candlefleet/core';
+import type { Clock, RequestGate, RequestPurpose } from '@candlefleet/core';
 import { AnswerMalformedError, TimedOutError, UnavailableError } from '../errors.js';
 import { shapeFault } from './answer-shapes.js';
+import { parseRetryAfter } from './retry-after.js';
 
 /** What one call into ccxt is for; every wire request that it makes is paid and stopped under it. */
 export interface WireContext {
@@ -23,11 +24,12 @@ export interface Wire {
 /** Puts the gate, the caller's signal, a timeout and a size limit on every request that ccxt makes. */
 export function createWire(options: {
   provider: string;
+  clock: Clock;
   gate: RequestGate;
   timeoutMs: number;
   maxAnswerBytes: number;
 }): Wire {
-  const { provider, gate, timeoutMs, maxAnswerBytes } = options;
+  const { provider, clock, gate, timeoutMs, maxAnswerBytes } = options;
   const storage = new AsyncLocalStorage<WireContext>();
   return {
     run: (context, work) => storage.run(context, work),
@@ -45,7 +47,7 @@ export function createWire(options: {
           redirect: 'error',
           signal: AbortSignal.any([timeout, context.signal]),
         });
-        noteHead(context, response, gate);
+        noteHead(context, response, gate, clock.nowMs());
         const text = await readLimited(provider, response, maxAnswerBytes);
         refuseMalformed(provider, context, response, text);
         return new Response(text, { status: response.status, headers: response.headers });
@@ -70,10 +72,9 @@ export function createWire(options: {
   };
 }
 
-function noteHead(context: WireContext, response: Response, gate: RequestGate): void {
+function noteHead(context: WireContext, response: Response, gate: RequestGate, nowMs: number): void {
   context.status = response.status;
-  const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
-  context.retryAfterMs = Number.isFinite(retryAfter) ? retryAfter * 1_000 : undefined;
+  context.retryAfterMs = parseRetryAfter(response.headers, nowMs);
   const used = Number(response.headers.get('x-mbx-used-weight-1m') ?? Number.NaN);
   if (Number.isFinite(used)) gate.observeUsed({ weight: used });
 }
