@@ -49,5 +49,6 @@ export {
   listTrackedSymbols,
   setSymbolActive,
   trackSymbol,
+  trackSymbols,
   untrackSymbol,
 } from './queries/watchlist.js';
