@@ -52,24 +52,45 @@ export function sourceOpener(settings: Settings, db: Database) {
     openSource(provider, { gate, markets, ...settings.provider(provider) });
 }
 
-/** A provider for one command, which pays from the fleet's budget like everyone. */
-export async function withSource<T>(
-  fleet: { settings: Settings; db: Database; log: Logger },
+/** What a command that asks providers needs. */
+export interface SourceFleet {
+  readonly settings: Settings;
+  readonly db: Database;
+  readonly log: Logger;
+}
+
+/** A provider for this process, which pays from the fleet's budget like everyone. Whoever opens it closes it. */
+export function openFleetSource(
+  { settings, db, log }: SourceFleet,
   provider: string,
-  work: (source: CandleSource) => Promise<T>,
-): Promise<T> {
-  const { settings, db, log } = fleet;
-  const run = readRunFile(settings.dataDir);
+  more: { baseUrl?: string | undefined; timeoutMs?: number; patienceMs?: number } = {},
+): Promise<CandleSource> {
   const known = settings.provider(provider);
-  const baseUrl = known.baseUrl ?? (provider === 'replay' ? run?.replayUrl : undefined);
-  const gate = createRequestGate(createBudget(db, settings.egressGroup), providerTraits(provider), log);
-  const source = await openSource(provider, {
+  const budget = createBudget(db, settings.egressGroup);
+  const gate = createRequestGate(budget, providerTraits(provider), log, more.patienceMs);
+  return openSource(provider, {
     gate,
     markets: createMarketCache(db),
     ...known,
-    baseUrl,
+    baseUrl: more.baseUrl ?? known.baseUrl,
+    timeoutMs: more.timeoutMs,
     clock: systemClock,
   });
+}
+
+/** A person rather waits than comes again, while the fleet uses up a small budget. */
+const PERSON_PATIENCE_MS = 30_000;
+
+/** A provider for one command; replay is that of the `up` that runs. */
+export async function withSource<T>(
+  fleet: SourceFleet,
+  provider: string,
+  work: (source: CandleSource) => Promise<T>,
+): Promise<T> {
+  const { settings } = fleet;
+  const isReplay = provider === 'replay' && settings.provider(provider).baseUrl === undefined;
+  const baseUrl = isReplay ? readRunFile(settings.dataDir)?.replayUrl : undefined;
+  const source = await openFleetSource(fleet, provider, { baseUrl, patienceMs: PERSON_PATIENCE_MS });
   try {
     return await work(source);
   } finally {

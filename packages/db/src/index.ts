@@ -55,5 +55,6 @@ export {
   listTrackedSymbols,
   setSymbolActive,
   trackSymbol,
+  trackSymbols,
   untrackSymbol,
 } from './queries/watchlist.js';

@@ -21,17 +21,38 @@ export abstract class ProviderError extends FleetError {
   }
 }
 
-/** 429: slow down. `retryAfterMs` is the server's own, where it told. */
-export class RateLimitedError extends ProviderError {
+/** Where the server does not tell: enough for most windows to pass, and Binance's shortest ban. */
+const RATE_LIMIT_DEFAULT_MS = 10_000;
+const BAN_DEFAULT_MS = 120_000;
+
+/** The provider keeps us away for a while. */
+export abstract class RefusedError extends ProviderError {
+  abstract readonly isBan: boolean;
+  /** The server's own, where it told. */
+  override readonly retryAfterMs: number;
+
+  protected constructor(code: string, init: ProviderErrorInit, defaultMs: number) {
+    const retryAfterMs = init.retryAfterMs ?? defaultMs;
+    super(code, true, { ...init, retryAfterMs });
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** 429: slow down. */
+export class RateLimitedError extends RefusedError {
+  readonly isBan = false;
+
   constructor(init: ProviderErrorInit) {
-    super('rate_limited', true, init);
+    super('rate_limited', init, RATE_LIMIT_DEFAULT_MS);
   }
 }
 
 /** 418 and its like: every further request lengthens it. */
-export class BannedError extends ProviderError {
+export class BannedError extends RefusedError {
+  readonly isBan = true;
+
   constructor(init: ProviderErrorInit) {
-    super('banned', true, init);
+    super('banned', init, BAN_DEFAULT_MS);
   }
 }
 

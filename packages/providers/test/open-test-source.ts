@@ -27,18 +27,22 @@ export async function openTestSource(
 ) {
   const passed: { purpose: RequestPurpose; weight: number; urgent: boolean }[] = [];
   const used: number[] = [];
+  const refused: { retryAfterMs: number; isBan: boolean }[] = [];
   const source = await openSource(provider, {
     gate: {
       async pass({ purpose, weight, urgent }) {
         passed.push({ purpose, weight, urgent });
       },
       observeUsed: ({ weight }) => used.push(weight),
+      observeRefused: async ({ retryAfterMs, isBan }) => {
+        refused.push({ retryAfterMs, isBan });
+      },
     },
     markets: memoryCache(),
     baseUrl,
     ...options,
   });
-  return { source, passed, used };
+  return { source, passed, used, refused };
 }
 
 export interface Asked {

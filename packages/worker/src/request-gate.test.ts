@@ -23,6 +23,7 @@ const request = () => ({
 
 function gateOver(...answers: (BudgetAnswer | Error)[]) {
   const taken: unknown[] = [];
+  const banned: unknown[] = [];
   const budget: Budget = {
     async take(asked) {
       taken.push(asked);
@@ -31,9 +32,12 @@ function gateOver(...answers: (BudgetAnswer | Error)[]) {
       return answer;
     },
     correct: () => Promise.reject(new Error('gone')),
-    ban: async () => {},
+    async ban(...asked) {
+      banned.push(asked);
+      if (banned.length > 1) throw new Error('gone');
+    },
   };
-  return { gate: createRequestGate(budget, traits, pino({ level: 'silent' })), taken };
+  return { gate: createRequestGate(budget, traits, pino({ level: 'silent' })), taken, banned };
 }
 
 const exhausted = (waitMs: number): BudgetAnswer => ({ granted: false, reason: 'exhausted', waitMs });
@@ -89,4 +93,14 @@ test('headers that cannot be noted spoil no request', async () => {
   const { gate } = gateOver();
   gate.observeUsed({ weight: 90 });
   await gate.pass(request());
+});
+
+test('a refusal is told to the whole fleet; one that cannot be told spoils nothing more', async () => {
+  const { gate, banned } = gateOver();
+  await gate.observeRefused({ retryAfterMs: 7_000, isBan: false });
+  await gate.observeRefused({ retryAfterMs: 90_000, isBan: true });
+  expect(banned).toEqual([
+    ['p', 7_000],
+    ['p', 90_000],
+  ]);
 });

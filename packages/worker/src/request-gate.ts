@@ -6,12 +6,20 @@ import { BudgetUnknownError, BudgetWaitError } from './errors.js';
 /** How long a request may wait in its slot before the job is handed back. */
 const BRIEF_WAIT_MS = 2_000;
 
-/** Pays every request of a provider's code from the fleet's budget. */
-export function createRequestGate(budget: Budget, traits: ProviderTraits, log: Logger): RequestGate {
+/**
+ * Pays every request of a provider's code from the fleet's budget. `patienceMs` is how long a request waits for it
+ * before it is refused.
+ */
+export function createRequestGate(
+  budget: Budget,
+  traits: ProviderTraits,
+  log: Logger,
+  patienceMs = BRIEF_WAIT_MS,
+): RequestGate {
   const { provider, budget: policy } = traits;
   return {
     async pass({ weight, urgent, signal }) {
-      const giveUpAt = performance.now() + BRIEF_WAIT_MS;
+      const giveUpAt = performance.now() + patienceMs;
       for (;;) {
         signal.throwIfAborted();
         const answer = await budget.take({ provider, policy, weight, urgent }).catch((cause: unknown) => {
@@ -30,6 +38,12 @@ export function createRequestGate(budget: Budget, traits: ProviderTraits, log: L
       budget
         .correct(provider, policy, weight)
         .catch((error: unknown) => log.warn({ err: error, provider }, 'budget not corrected'));
+    },
+    async observeRefused({ retryAfterMs, isBan }) {
+      log.warn({ provider, retryAfterMs, isBan }, 'the provider keeps us away');
+      await budget
+        .ban(provider, retryAfterMs)
+        .catch((error: unknown) => log.error({ err: error, provider }, 'a ban could not be recorded'));
     },
   };
 }

@@ -1,4 +1,5 @@
 import {
+  asFleetError,
   systemClock,
   type Budget,
   type Candle,
@@ -90,7 +91,7 @@ export async function createWorkerFixture(backend: TestBackend) {
         await gate.pass({ purpose: 'candles', weight: 1, urgent: request.urgent, signal: request.signal });
         const range = { fromMs: at, toMs: Math.min(request.toMs, at + PAGE * MINUTE) };
         asked.push(range);
-        yield await onPage(pageOf(range), request);
+        yield await heardByGate(gate, () => onPage(pageOf(range), request));
       }
     },
     findSymbols: async () => [],
@@ -210,6 +211,19 @@ export async function createWorkerFixture(backend: TestBackend) {
 }
 
 export type WorkerFixture = Awaited<ReturnType<typeof createWorkerFixture>>;
+
+/** What every source owes its gate. */
+async function heardByGate<T>(gate: RequestGate, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    const { code, retryAfterMs } = asFleetError(thrown);
+    const isBan = code === 'banned';
+    if ((isBan || code === 'rate_limited') && retryAfterMs !== undefined)
+      await gate.observeRefused({ retryAfterMs, isBan });
+    throw thrown;
+  }
+}
 
 const OTHER_WORKER = '00000000-0000-7000-8000-00000000000f';
 

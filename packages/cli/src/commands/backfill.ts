@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   BadInputError,
   calendarOf,
-  intersectRanges,
+  lastClosedOpen,
+  openAtOrAfter,
   subtractRanges,
   type Range,
   type Timeframe,
@@ -19,7 +20,8 @@ export interface BackfillFlags {
   readonly timeframe: Timeframe;
   readonly provider?: string | undefined;
   readonly fromMs: number;
-  readonly toMs: number;
+  /** Absent: to the end of what is wanted, or of the last closed candle. */
+  readonly toMs?: number | undefined;
   readonly dryRun: boolean;
   readonly wait: boolean;
 }
@@ -35,17 +37,19 @@ const LOOK_EVERY_MS = 500;
 /** Fetches what is missing of a stretch, before the rest of the series' history. Answers the exit code. */
 export async function backfill(context: CommandContext, flags: BackfillFlags): Promise<number> {
   const { output } = context;
-  if (flags.toMs <= flags.fromMs) throw new BadInputError('--to must be later than --from.');
+  if (flags.toMs !== undefined && flags.toMs <= flags.fromMs)
+    throw new BadInputError('--to must be later than --from.');
   return withWarehouse(context, async (db) => {
     const series = await findOne(db, flags);
-    const range = await boundRange(db, series, flags);
+    const { range, notes } = boundRange(series, flags, await db.clockMs());
+    for (const note of notes) output.note(note);
     const missing = subtractRanges([range], series.settled);
     const estimate = estimateOf(series, missing);
     const told =
       `${series.provider} ${series.symbol} ${series.timeframe}, ${showTime(range.fromMs)} to ${showTime(range.toMs)}: ` +
       `${show(estimate.candles)} candles are missing, ${show(estimate.requests)} requests, about ${showDuration(estimate.expectedMs)}.`;
     if (flags.dryRun || estimate.candles === 0) {
-      output.value({ dryRun: flags.dryRun, runId: null, ...estimate });
+      output.value({ dryRun: flags.dryRun, runId: null, ...showRange(range), ...estimate });
       output.line(told);
       if (estimate.candles === 0) output.line('Nothing is to be fetched.');
       return 0;
@@ -64,6 +68,7 @@ export async function backfill(context: CommandContext, flags: BackfillFlags): P
     output.value({
       dryRun: false,
       runId,
+      ...showRange(range),
       ...estimate,
       ...(isWhole === undefined ? {} : { complete: isWhole }),
     });
@@ -95,18 +100,47 @@ async function findOne(db: Database, flags: BackfillFlags): Promise<SeriesFacts>
   return series;
 }
 
-/** Only what the series wants can be fetched, and only what is over. */
-async function boundRange(db: Database, series: SeriesFacts, flags: BackfillFlags): Promise<Range> {
+/** The candles that open in what was asked, and have closed; says what it changed. */
+function boundRange(
+  series: SeriesFacts,
+  flags: BackfillFlags,
+  nowMs: number,
+): { range: Range; notes: string[] } {
+  const { timeframe } = series;
+  const calendar = calendarOf(series.calendar);
+  const last = lastClosedOpen(calendar, timeframe, providerTraits(series.provider).settleDelayMs, nowMs);
+  const closedMs = calendar.closeOf(timeframe, last);
   const wanted = { fromMs: series.wantedFromMs ?? 0, toMs: series.wantedToMs ?? Number.POSITIVE_INFINITY };
-  if (flags.fromMs < wanted.fromMs || flags.toMs > wanted.toMs) {
-    const end = Number.isFinite(wanted.toMs) ? ` to ${showTime(wanted.toMs)}` : ' on';
-    throw new BadInputError(
-      `The series is wanted from ${showTime(wanted.fromMs)}${end} only. Widen it first: candlefleet symbols add ${series.symbol} --provider ${series.provider} --timeframes ${series.timeframe} --from …`,
-    );
-  }
-  const [range] = intersectRanges([flags], [{ fromMs: Number.NEGATIVE_INFINITY, toMs: await db.clockMs() }]);
-  if (!range) throw new BadInputError('--from lies in the future.');
-  return range;
+  const notes: string[] = [];
+  const align = (flag: string, ms: number): number => {
+    const openMs = openAtOrAfter(calendar, timeframe, ms);
+    if (openMs !== ms)
+      notes.push(`${flag} is moved to ${showTime(openMs)}, where the next ${timeframe} candle opens.`);
+    return openMs;
+  };
+  const fromMs = align('--from', flags.fromMs);
+  const askedMs = flags.toMs === undefined ? Math.min(wanted.toMs, closedMs) : align('--to', flags.toMs);
+  if (fromMs < wanted.fromMs || askedMs > wanted.toMs) throw beyondWanted(series, wanted);
+  if (askedMs > closedMs)
+    notes.push(`--to is moved to ${showTime(closedMs)}: the last closed ${timeframe} candle ends there.`);
+  const toMs = Math.min(askedMs, closedMs);
+  if (fromMs < toMs) return { range: { fromMs, toMs }, notes };
+  throw new BadInputError(
+    fromMs >= closedMs
+      ? `No ${timeframe} candle that opens at --from or later has closed: the last closed one opened at ${showTime(last)}.`
+      : `No ${timeframe} candle opens between --from and --to.`,
+  );
+}
+
+function beyondWanted({ provider, symbol, timeframe }: SeriesFacts, wanted: Range): BadInputError {
+  const end = Number.isFinite(wanted.toMs) ? ` to ${showTime(wanted.toMs)}` : ' on';
+  return new BadInputError(
+    `The series is wanted from ${showTime(wanted.fromMs)}${end} only. Widen it first: candlefleet symbols add ${symbol} --provider ${provider} --timeframes ${timeframe} --from …`,
+  );
+}
+
+function showRange({ fromMs, toMs }: Range): { from: string; to: string } {
+  return { from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() };
 }
 
 function estimateOf(series: SeriesFacts, missing: readonly Range[]): Estimate {

@@ -1,35 +1,12 @@
-import {
-  BadInputError,
-  calendarOf,
-  openAtOrAfter,
-  type CandleSource,
-  type Timeframe,
-} from '@candlefleet/core';
-import {
-  listTrackedSymbols,
-  setSymbolActive,
-  trackSymbol,
-  untrackSymbol,
-  type Database,
-  type SymbolToTrack,
-} from '@candlefleet/db';
+import { BadInputError } from '@candlefleet/core';
+import { listTrackedSymbols, setSymbolActive, trackSymbols, untrackSymbol } from '@candlefleet/db';
 import { withSource } from '../connect-fleet.js';
 import { NotFoundError } from '../errors.js';
-import { renderTable } from '../terminal/table.js';
+import { renderTable, showTime } from '../terminal/table.js';
+import { watchlistEntries, type SymbolRange } from '../watchlist-entries.js';
 import { withWarehouse, type CommandContext } from './context.js';
 
-const CALENDAR = '24x7';
 const LOOK_UP_MS = 60_000;
-/** Where a provider cannot tell its first candle: older than any exchange that ccxt knows. */
-const BEFORE_ALL_EXCHANGES_MS = Date.UTC(2011, 0, 1);
-
-export interface SymbolRange {
-  readonly provider: string;
-  readonly symbol: string;
-  readonly timeframes: readonly Timeframe[];
-  readonly fromMs: number | 'all';
-  readonly toMs?: number | undefined;
-}
 
 /** Tracks a symbol that its provider knows, from its first candle on where all is wanted. */
 export async function addSymbol(context: CommandContext, range: SymbolRange): Promise<void> {
@@ -37,52 +14,24 @@ export async function addSymbol(context: CommandContext, range: SymbolRange): Pr
     throw new BadInputError('--to must be later than --from.');
   }
   await withWarehouse(context, async (db) => {
-    await withSource({ ...context, db }, range.provider, (source) =>
-      trackFrom(db, source, range, context.actor),
+    const entries = await withSource({ ...context, db }, range.provider, (source) =>
+      watchlistEntries(source, range),
     );
-    context.output.value({ tracked: range.symbol, provider: range.provider, timeframes: range.timeframes });
-    context.output.line(
-      `${range.symbol} (${range.timeframes.join(', ')}) of ${range.provider} is tracked. \`candlefleet status\` shows it arrive.`,
-    );
-  });
-}
-
-/** Writes one watchlist entry, each timeframe with its own bounds. @throws SymbolUnknownError, BadInputError */
-export async function trackFrom(
-  db: Database,
-  source: CandleSource,
-  range: SymbolRange,
-  actor: string,
-): Promise<void> {
-  const { provider, symbol, timeframes } = range;
-  const signal = AbortSignal.timeout(LOOK_UP_MS);
-  const known = (await source.findSymbols(symbol, signal)).find((one) => one.symbol === symbol);
-  if (!known) {
-    throw new BadInputError(
-      `${provider} has no symbol ${symbol}. \`candlefleet symbols find ${symbol.split('/')[0] ?? ''} --provider ${provider}\` looks for one.`,
-    );
-  }
-  for (const timeframe of timeframes) {
-    if (!source.traits.timeframes.includes(timeframe)) {
-      throw new BadInputError(
-        `${provider} has no ${timeframe} candles. It has ${source.traits.timeframes.join(', ')}.`,
+    await trackSymbols(db, entries, context.actor);
+    const { symbol: tracked, provider, timeframes } = range;
+    const series = entries.map(({ timeframes: [timeframe], historyFromMs, historyToMs }) => ({
+      timeframe,
+      from: new Date(historyFromMs).toISOString(),
+      to: historyToMs === undefined ? null : new Date(historyToMs).toISOString(),
+    }));
+    context.output.value({ tracked, provider, timeframes, series });
+    context.output.line(`${tracked} of ${provider} is tracked:`);
+    for (const { timeframe, from, to } of series)
+      context.output.line(
+        `  ${timeframe} from ${showTime(Date.parse(from))}${to === null ? ' on' : ` to ${showTime(Date.parse(to))}`}`,
       );
-    }
-  }
-  for (const timeframe of timeframes) {
-    const first =
-      range.fromMs === 'all' ? await source.findFirstCandle(symbol, timeframe, signal) : range.fromMs;
-    const entry: SymbolToTrack = {
-      provider,
-      symbol,
-      assetClass: known.assetClass,
-      calendar: CALENDAR,
-      timeframes: [timeframe],
-      historyFromMs: openAtOrAfter(calendarOf(CALENDAR), timeframe, first ?? BEFORE_ALL_EXCHANGES_MS),
-      historyToMs: range.toMs,
-    };
-    await trackSymbol(db, entry, actor);
-  }
+    context.output.line('`candlefleet status` shows it arrive.');
+  });
 }
 
 export async function findSymbols(context: CommandContext, provider: string, query: string): Promise<void> {

@@ -1,11 +1,11 @@
-import { listTrackedSymbols, trackSymbol, type Database } from '@candlefleet/db';
 import type { CandleSource, Timeframe } from '@candlefleet/core';
-import { BadInputError, timeframeSchema } from '@candlefleet/core';
-import { z } from 'zod';
-import { trackFrom } from '../commands/symbols.js';
+import { BadInputError } from '@candlefleet/core';
+import { listProviders, trackSymbols, type Database, type SymbolToTrack } from '@candlefleet/db';
+import { watchlistEntries } from '../watchlist-entries.js';
 import type { SourceChoice } from './source-choice.js';
 
 const DAY_MS = 24 * 60 * 60_000;
+const LOOK_UP_MS = 60_000;
 
 /** Enough to see every length at work, and done in a minute. */
 const HISTORY: readonly { timeframe: Timeframe; ageMs: number | undefined }[] = [
@@ -16,65 +16,55 @@ const HISTORY: readonly { timeframe: Timeframe; ageMs: number | undefined }[] = 
 
 const QUOTES: Record<string, string> = { binance: 'USDT', kraken: 'USD', coinbase: 'USD', replay: 'USDT' };
 
-/** Writes a first watchlist where the choice's provider has none. Answers whether it did. */
+/**
+ * Writes a first watchlist where the choice's provider never had a series: whole or not at all, and one that a person
+ * emptied stays empty. Answers whether it did.
+ */
 export async function seedWatchlist(options: {
   db: Database;
   choice: SourceChoice;
-  replayUrl: string | undefined;
   openSource: (provider: string) => Promise<CandleSource>;
   actor: string;
 }): Promise<boolean> {
-  const { db, choice, replayUrl, actor } = options;
+  const { db, choice, actor } = options;
   const provider = choice.source === 'live' ? choice.provider : 'replay';
-  if ((await listTrackedSymbols(db)).some((one) => one.provider === provider)) return false;
-  if (choice.source === 'replay' && choice.recordings && replayUrl) {
-    await trackRecordings(db, replayUrl, actor);
-    return true;
-  }
+  if ((await listProviders(db)).includes(provider)) return false;
   const source = await options.openSource(provider);
   try {
-    const nowMs = await db.clockMs();
-    for (const base of ['BTC', 'ETH', 'SOL']) {
-      for (const { timeframe, ageMs } of HISTORY) {
-        const fromMs = ageMs === undefined ? 'all' : nowMs - ageMs;
-        await trackFrom(
-          db,
-          source,
-          { provider, symbol: `${base}/${QUOTES[provider] ?? 'USD'}`, timeframes: [timeframe], fromMs },
-          actor,
-        );
-      }
-    }
+    const isRecorded = choice.source === 'replay' && choice.recordings !== undefined;
+    const entries = isRecorded
+      ? await recordedEntries(source)
+      : await firstEntries(source, provider, await db.clockMs());
+    await trackSymbols(db, entries, actor);
   } finally {
     await source.close();
   }
   return true;
 }
 
-const seriesSchema = z.object({
-  series: z.array(
-    z.object({ symbol: z.string(), timeframe: timeframeSchema, fromMs: z.number(), toMs: z.number() }),
-  ),
-});
-
 /** Every recording, from its first candle to the close of its last. */
-async function trackRecordings(db: Database, replayUrl: string, actor: string): Promise<void> {
-  const answer = await fetch(new URL('/replay/series', replayUrl));
-  const { series } = seriesSchema.parse(await answer.json());
-  if (series.length === 0) throw new BadInputError('The recordings hold no candle.');
-  for (const { symbol, timeframe, fromMs, toMs } of series) {
-    await trackSymbol(
-      db,
-      {
-        provider: 'replay',
-        symbol,
-        assetClass: 'crypto',
-        calendar: '24x7',
-        timeframes: [timeframe],
-        historyFromMs: fromMs,
-        historyToMs: toMs,
-      },
-      actor,
+async function recordedEntries(source: CandleSource): Promise<SymbolToTrack[]> {
+  const entries: SymbolToTrack[] = [];
+  for (const { symbol, series } of await source.findSymbols('', AbortSignal.timeout(LOOK_UP_MS))) {
+    const timeframes = series?.map((one) => one.timeframe) ?? [];
+    entries.push(
+      ...(await watchlistEntries(source, { provider: 'replay', symbol, timeframes, fromMs: 'all' })),
     );
   }
+  if (entries.length === 0) throw new BadInputError('The recordings hold no candle.');
+  return entries;
+}
+
+async function firstEntries(source: CandleSource, provider: string, nowMs: number): Promise<SymbolToTrack[]> {
+  const entries: SymbolToTrack[] = [];
+  for (const base of ['BTC', 'ETH', 'SOL']) {
+    const symbol = `${base}/${QUOTES[provider] ?? 'USD'}`;
+    for (const { timeframe, ageMs } of HISTORY) {
+      const fromMs = ageMs === undefined ? 'all' : nowMs - ageMs;
+      entries.push(
+        ...(await watchlistEntries(source, { provider, symbol, timeframes: [timeframe], fromMs })),
+      );
+    }
+  }
+  return entries;
 }

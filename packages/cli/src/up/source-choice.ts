@@ -1,7 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { BadInputError } from '@candlefleet/core';
-import { openSource } from '@candlefleet/providers';
+import { asFleetError, BadInputError, type CandleSource } from '@candlefleet/core';
 import { z } from 'zod';
 import type { Settings } from '../environment.js';
 
@@ -24,15 +23,22 @@ const LIVE = ['binance', 'kraken', 'coinbase'] as const;
 const TRY_MS = 3_000;
 const DEFAULT_SEED = 1;
 
-/** The choice that is kept, or a new one. `tell` hears how it came about. @throws BadInputError when they contradict */
-export async function chooseSource(
-  settings: Settings,
-  flags: SourceFlags,
-  tell: (line: string) => void,
-): Promise<SourceChoice> {
+export interface SourceQuestion {
+  readonly settings: Settings;
+  readonly flags: SourceFlags;
+  /** Opens an exchange behind the fleet's budget. */
+  readonly openSource: (provider: string, timeoutMs: number) => Promise<CandleSource>;
+  readonly stop: AbortSignal;
+  /** Hears how the choice came about. */
+  readonly tell: (line: string) => void;
+}
+
+/** The choice that is kept, or a new one. @throws BadInputError when they contradict */
+export async function chooseSource(question: SourceQuestion): Promise<SourceChoice> {
+  const { settings, flags } = question;
   const kept = readKept(settings.dataDir);
   const asked = readFlags(flags);
-  if (kept && asked === 'auto') return kept;
+  if (kept && (asked === 'auto' || (asked.source === 'live' && kept.source === 'live'))) return kept;
   if (kept?.source === 'replay' && asked !== 'auto' && asked.source === 'replay') {
     const isSame =
       (asked.recordings ?? kept.recordings) === kept.recordings && (flags.seed ?? kept.seed) === kept.seed;
@@ -42,8 +48,10 @@ export async function chooseSource(
         'Use another folder (--data-dir), or empty this one: npx candlefleet reset --yes',
     );
   }
-  const choice = asked === 'auto' || asked.source === 'live' ? await findLive(settings, asked, tell) : asked;
-  writeFileSync(path.join(settings.dataDir, FILE), `${JSON.stringify(choice, null, 2)}\n`);
+  const choice = asked === 'auto' || asked.source === 'live' ? await findLive(question, asked) : asked;
+  const file = path.join(settings.dataDir, FILE);
+  writeFileSync(`${file}.new`, `${JSON.stringify(choice, null, 2)}\n`);
+  renameSync(`${file}.new`, file);
   return choice;
 }
 
@@ -55,30 +63,34 @@ function readFlags({ source, recordings, seed }: SourceFlags): Asked {
     return { source: 'replay', seed: seed ?? DEFAULT_SEED, ...folder };
   }
   if (recordings !== undefined) throw new BadInputError('--recordings goes with --source replay.');
+  if (seed !== undefined) throw new BadInputError('--seed goes with --source replay.');
   if (source === 'live') return { source };
   if (source === undefined || source === 'auto') return 'auto';
   throw new BadInputError(`--source ${source}: there are auto, live and replay.`);
 }
 
 function readKept(dataDir: string): SourceChoice | undefined {
+  const file = path.join(dataDir, FILE);
+  if (!existsSync(file)) return undefined;
   try {
-    return schema.parse(JSON.parse(readFileSync(path.join(dataDir, FILE), 'utf8')));
-  } catch {
-    return undefined;
+    return schema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (cause) {
+    throw new BadInputError(
+      `${file} is damaged: it keeps where this folder's candles come from. Delete it, and name the source with --source.`,
+      cause,
+    );
   }
 }
 
-async function findLive(
-  settings: Settings,
-  asked: Asked,
-  tell: (line: string) => void,
-): Promise<SourceChoice> {
+async function findLive({ openSource, stop, tell }: SourceQuestion, asked: Asked): Promise<SourceChoice> {
   for (const provider of LIVE) {
-    if (await answers(settings, provider)) {
+    const fault = await faultOf(openSource, provider, stop);
+    stop.throwIfAborted();
+    if (fault === undefined) {
       tell(`${provider} answers: live candles, without a key.`);
       return { source: 'live', provider };
     }
-    tell(`${provider} does not answer within ${TRY_MS / 1_000} s.`);
+    tell(`${provider} does not answer (${fault}).`);
   }
   if (asked !== 'auto') {
     throw new BadInputError(
@@ -89,19 +101,17 @@ async function findLive(
   return { source: 'replay', seed: DEFAULT_SEED };
 }
 
-async function answers(settings: Settings, provider: string): Promise<boolean> {
-  const gate = { pass: async () => {}, observeUsed: () => {} };
-  const markets = { read: async () => undefined, write: async () => {} };
+/** Why a provider does not answer; nothing when it does. */
+async function faultOf(
+  open: SourceQuestion['openSource'],
+  provider: string,
+  stop: AbortSignal,
+): Promise<string | undefined> {
   try {
-    const source = await openSource(provider, {
-      gate,
-      markets,
-      ...settings.provider(provider),
-      timeoutMs: TRY_MS,
-    });
-    await source.ping(AbortSignal.timeout(TRY_MS)).finally(() => source.close());
-    return true;
-  } catch {
-    return false;
+    const source = await open(provider, TRY_MS);
+    await source.ping(stop).finally(() => source.close());
+    return undefined;
+  } catch (thrown) {
+    return asFleetError(thrown).message;
   }
 }

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { BadInputError } from '@candlefleet/core';
 import { EXIT } from '../errors.js';
+import { lastLines, lastWords, openLog } from './logs.js';
 
 export interface ChildSpec {
   /** Its log's name: `worker-1`. */
@@ -13,103 +13,101 @@ export interface ChildSpec {
 }
 
 export interface Supervisor {
-  /** Starts a process and keeps it up; resolves with what it told when it was ready for the first time. */
+  /**
+   * Starts a process and keeps it up; resolves with what it told when it was ready for the first time.
+   * @throws BadInputError when it refuses what it was told
+   */
   start(spec: ChildSpec): Promise<Record<string, unknown>>;
   /** Ends processes by SIGTERM, and by SIGKILL after the deadline. Answers whether all ended by themselves with 0. */
   stop(names: readonly string[], deadlineMs: number): Promise<boolean>;
   readonly names: readonly string[];
+  /** Those that were never ready yet, each with the last line of its log. */
+  readonly starting: readonly { name: string; lastWords: string }[];
 }
 
-const PROGRAM = fileURLToPath(new URL('../main.js', import.meta.url));
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 30_000;
 /** Up for this long: what happened before is forgiven. */
 const STEADY_MS = 60_000;
-const LINES_TOLD = 5;
-const LARGEST_LOG_BYTES = 20 * 1024 * 1024;
 
 interface Kept {
   readonly spec: ChildSpec;
+  readonly log: string;
   child: ChildProcess;
   startedAt: number;
   deaths: number;
   isStopping: boolean;
   timer: NodeJS.Timeout | undefined;
+  /** Who waits for it to be ready for the first time; a restart before that keeps them waiting. */
+  waiting: { resolve(told: Record<string, unknown>): void; reject(error: Error): void } | undefined;
 }
 
 /** Separate processes with their logs in a folder. One that dies is restarted, with backoff, saying so. */
-export function createSupervisor(logFolder: string, tell: (line: string) => void): Supervisor {
+export function createSupervisor(
+  program: string,
+  logFolder: string,
+  tell: (line: string) => void,
+): Supervisor {
   mkdirSync(logFolder, { recursive: true });
   const kept = new Map<string, Kept>();
 
-  function launch(spec: ChildSpec): ChildProcess {
-    const log = openLog(path.join(logFolder, `${spec.name}.log`));
-    try {
-      // A group of its own: a Ctrl-C in the terminal reaches the supervisor alone, which ends them in order.
-      return spawn(process.execPath, [PROGRAM, ...spec.args], {
-        env: spec.env,
-        stdio: ['ignore', log, log, 'ipc'],
-        detached: true,
-      });
-    } finally {
-      closeSync(log);
-    }
-  }
-
-  function watch(
-    one: Kept,
-    onReady: (told: Record<string, unknown>) => void,
-    onRefusal: (why: string) => void,
-  ): void {
+  function watch(one: Kept): void {
     const { child, spec } = one;
-    child.on('message', (message) =>
-      onReady(typeof message === 'object' && message !== null ? { ...message } : {}),
-    );
-    child.on('error', (error) => tell(`${spec.name}: ${error.message}`));
+    child.on('message', (message) => {
+      one.waiting?.resolve(typeof message === 'object' && message !== null ? { ...message } : {});
+      one.waiting = undefined;
+    });
+    // A process that could not even be started has no exit.
+    child.once('error', (error) => {
+      if (child.pid === undefined) died(one, error.message);
+    });
     child.once('exit', (code, signal) => {
       if (one.isStopping) return;
       const why = signal ?? `exit code ${code}`;
-      // What it was told is wrong: starting it again would say the same.
-      if (code === EXIT.badInput) return onRefusal(why);
-      one.deaths = performance.now() - one.startedAt > STEADY_MS ? 1 : one.deaths + 1;
-      const waitMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (one.deaths - 1));
-      tell(
-        `${spec.name} ended (${why}); starting it again in ${waitMs / 1_000} s. Its log: ${path.join(logFolder, `${spec.name}.log`)}`,
-      );
-      one.timer = setTimeout(() => {
-        one.child = launch(spec);
-        one.startedAt = performance.now();
-        watch(
-          one,
-          () => {},
-          () => {},
-        );
-      }, waitMs);
+      if (code !== EXIT.badInput || !one.waiting) return died(one, why);
+      // What it was told is wrong: starting it again would say the same. Later, it is a death like any other.
+      kept.delete(spec.name);
+      one.waiting.reject(new BadInputError(`${spec.name} could not start (${why}):\n${lastLines(one.log)}`));
     });
+  }
+
+  function died(one: Kept, why: string): void {
+    one.deaths = performance.now() - one.startedAt > STEADY_MS ? 1 : one.deaths + 1;
+    const waitMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (one.deaths - 1));
+    const said = one.waiting ? `It said: ${lastWords(one.log)}\n  ` : '';
+    tell(
+      `${one.spec.name} ended (${why}); starting it again in ${waitMs / 1_000} s. ${said}Its log: ${one.log}`,
+    );
+    one.timer = setTimeout(() => {
+      one.child = launch(program, one.spec, one.log);
+      one.startedAt = performance.now();
+      watch(one);
+    }, waitMs);
   }
 
   return {
     get names() {
       return [...kept.keys()];
     },
+    get starting() {
+      const unready = [...kept.values()].filter((one) => one.waiting);
+      return unready.map((one) => ({ name: one.spec.name, lastWords: lastWords(one.log) }));
+    },
     start(spec) {
+      const log = path.join(logFolder, `${spec.name}.log`);
       return new Promise((resolve, reject) => {
         const one: Kept = {
           spec,
-          child: launch(spec),
+          log,
+          child: launch(program, spec, log),
           startedAt: performance.now(),
           deaths: 0,
           isStopping: false,
           timer: undefined,
+          waiting: { resolve, reject },
         };
         kept.set(spec.name, one);
-        watch(one, resolve, (why) =>
-          reject(
-            new BadInputError(
-              `${spec.name} could not start (${why}):\n${lastLines(path.join(logFolder, `${spec.name}.log`))}`,
-            ),
-          ),
-        );
+        watch(one);
       });
     },
     async stop(names, deadlineMs) {
@@ -119,31 +117,37 @@ export function createSupervisor(logFolder: string, tell: (line: string) => void
         kept.delete(name);
         one.isStopping = true;
         clearTimeout(one.timer);
-        return endChild(one.child, deadlineMs);
+        return endChild(one, deadlineMs);
       });
       return (await Promise.all(endings)).every(Boolean);
     },
   };
 }
 
-function endChild(child: ChildProcess, deadlineMs: number): Promise<boolean> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(true);
+function launch(program: string, spec: ChildSpec, logFile: string): ChildProcess {
+  const log = openLog(logFile);
+  try {
+    // A group of its own: a Ctrl-C in the terminal reaches the supervisor alone, which ends them in order.
+    return spawn(process.execPath, [program, ...spec.args], {
+      env: spec.env,
+      stdio: ['ignore', log, log, 'ipc'],
+      detached: true,
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+function endChild({ child, waiting }: Kept, deadlineMs: number): Promise<boolean> {
+  const isGone = child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+  if (isGone) return Promise.resolve(true);
   return new Promise((resolve) => {
     const timer = setTimeout(() => child.kill('SIGKILL'), deadlineMs);
-    child.once('exit', (code) => {
+    child.once('exit', (code, signal) => {
       clearTimeout(timer);
-      resolve(code === 0);
+      // One that was not up yet has no handler for the signal, and nothing to hand back.
+      resolve(code === 0 || (waiting !== undefined && signal === 'SIGTERM'));
     });
     child.kill('SIGTERM');
   });
-}
-
-/** Appends; a large log is set aside once. */
-function openLog(file: string): number {
-  if (existsSync(file) && statSync(file).size > LARGEST_LOG_BYTES) renameSync(file, `${file}.1`);
-  return openSync(file, 'a', 0o600);
-}
-
-function lastLines(file: string): string {
-  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-LINES_TOLD).join('\n');
 }

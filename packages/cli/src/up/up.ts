@@ -1,35 +1,18 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { BadInputError, systemClock } from '@candlefleet/core';
-import {
-  connectDatabase,
-  createBudget,
-  createMarketCache,
-  migrateDatabase,
-  ownFolder,
-  startEmbeddedPostgres,
-  type Database,
-  type EmbeddedPostgres,
-} from '@candlefleet/db';
-import { openSource, providerTraits } from '@candlefleet/providers';
-import { createRequestGate } from '@candlefleet/worker';
-import getPort from 'get-port';
+import { fileURLToPath } from 'node:url';
+import { asFleetError } from '@candlefleet/core';
+import { ownFolder } from '@candlefleet/db';
 import type { CommandContext } from '../commands/context.js';
 import type { Settings } from '../environment.js';
-import { DASHBOARD_PORT } from '../roles/run-dashboard.js';
-import { showProgress } from './show-progress.js';
 import { removeRunFile, writeRunFile } from './run-file.js';
-import { seedWatchlist } from './seed-watchlist.js';
-import { chooseSource, type SourceChoice, type SourceFlags } from './source-choice.js';
+import { showProgress } from './show-progress.js';
+import type { SourceChoice } from './source-choice.js';
+import { startFleet, type RunningFleet, type UpFlags } from './start-fleet.js';
+import { stopSignal, whenStopped } from './stop-signal.js';
 import { createSupervisor, type Supervisor } from './supervise.js';
 
-export interface UpFlags extends SourceFlags {
-  readonly fault: readonly string[];
-  readonly faults?: string | undefined;
-}
-
-const HOST = '127.0.0.1';
-const WATCH_MS = 1_000;
+const PROGRAM = fileURLToPath(new URL('../main.js', import.meta.url));
 /** On top of what the roles allow themselves, before they are killed. */
 const PATIENCE_MS = 5_000;
 
@@ -42,163 +25,74 @@ export async function up(context: CommandContext, flags: UpFlags): Promise<numbe
   const startedAt = performance.now();
   mkdirSync(settings.dataDir, { recursive: true });
   const owned = ownFolder(settings.dataDir);
-  const stopped = untilStopped();
+  // One that was killed has left it.
+  removeRunFile(settings.dataDir);
+  const stop = stopSignal();
   const logs = path.join(settings.dataDir, 'logs');
-  const supervisor = createSupervisor(logs, (line) => output.note(line));
-  let embedded: EmbeddedPostgres | undefined;
-  let db: Database | undefined;
+  const supervisor = createSupervisor(PROGRAM, logs, (line) => output.note(line));
+  const closers: (() => unknown)[] = [];
+  let isClean = false;
   try {
-    const dashboardPort = await chooseDashboardPort(settings);
-    embedded = settings.databaseUrl ? undefined : await startPostgres(context);
-    const databaseUrl = settings.databaseUrl ?? embedded?.url ?? '';
-    await migrateDatabase(databaseUrl);
-    db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet up', poolSize: 2 });
-
-    const choice = await chooseSource(settings, flags, (line) => output.note(line));
-    const env = envOf({ settings, databaseUrl, dashboardPort });
-    const replayUrl =
-      choice.source === 'replay' ? await startReplay(supervisor, choice, flags, env) : undefined;
-    if (replayUrl) env['PROVIDER_BASE_URL_REPLAY'] = replayUrl;
-    await seed(context, db, choice, replayUrl);
-
-    const workers = Array.from({ length: settings.upWorkers }, (_, index) => `worker-${index + 1}`);
-    await Promise.all([
-      supervisor.start({ name: 'producer', args: ['producer'], env }),
-      supervisor.start({ name: 'dashboard', args: ['dashboard'], env }),
-      ...workers.map((name) => supervisor.start({ name, args: ['worker'], env })),
-    ]);
-    const dashboardUrl = `http://${HOST}:${dashboardPort}`;
-    writeRunFile(settings.dataDir, {
-      pid: process.pid,
-      startedAt: new Date().toISOString(),
-      databaseUrl,
-      redisUrl: settings.redisUrl,
-      dashboardUrl,
-      replayUrl,
-      logs,
+    const fleet = await startFleet({
+      context,
+      flags,
+      stop,
+      supervisor,
+      onClose: (close) => closers.push(close),
     });
-    const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
-    output.line(`candlefleet is ready (${seconds} s). Ctrl-C ends it.`);
-    output.line(`  Dashboard: ${dashboardUrl}/queues`);
-    if (replayUrl) output.line(`  Replaying: ${describe(choice)} at ${replayUrl}`);
-    output.line(`  Logs:      ${logs}`);
-    output.line('  Look:      npx candlefleet status');
-
-    const watch = embedded ? watchPostgres(embedded, (line) => output.note(line)) : undefined;
-    await Promise.race([stopped, showProgress(output, db, stopped)]);
-    await stopped;
-    clearInterval(watch);
-    return (await end(context, supervisor)) ? 0 : 1;
+    announce(context, fleet, logs, performance.now() - startedAt);
+    await showProgress(output, fleet.db, whenStopped(stop));
+  } catch (thrown) {
+    // What breaks because of a stop that was asked for is no failure.
+    if (!stop.aborted) throw thrown;
   } finally {
-    await supervisor.stop(supervisor.names, settings.shutdownMs + PATIENCE_MS);
-    await db?.close();
-    await embedded?.close();
+    if (stop.aborted) output.note('\nStopping: chunks in hand are finished, the rest is handed back.');
+    isClean = await endProcesses(settings, supervisor);
+    for (const close of closers.toReversed()) {
+      try {
+        await close();
+      } catch (thrown) {
+        output.note(asFleetError(thrown).message);
+      }
+    }
     removeRunFile(settings.dataDir);
     owned.release();
   }
+  output.note(isClean ? 'Stopped.' : 'Stopped, but not everything ended by itself: see the logs.');
+  return isClean ? 0 : 1;
 }
 
-/** Resolves at the first Ctrl-C or SIGTERM. */
-function untilStopped(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
-  });
-}
-
-async function chooseDashboardPort({ dashboardPort }: Settings): Promise<number> {
-  if (dashboardPort === undefined) return getPort({ port: DASHBOARD_PORT, host: HOST });
-  if ((await getPort({ port: dashboardPort, host: HOST })) === dashboardPort) return dashboardPort;
-  throw new BadInputError(
-    `Port ${dashboardPort} (DASHBOARD_PORT) is in use. Name a free one, or none at all.`,
-  );
-}
-
-async function startPostgres({ settings, output }: CommandContext): Promise<EmbeddedPostgres> {
-  const embedded = await startEmbeddedPostgres({ dataDir: settings.dataDir });
-  output.line(
-    `Postgres ${embedded.adopted ? 'was still running, and is adopted' : 'is up'}: port ${embedded.port}, files in ${embedded.folder}`,
-  );
-  return embedded;
-}
-
-function envOf(fleet: { settings: Settings; databaseUrl: string; dashboardPort: number }): NodeJS.ProcessEnv {
-  return {
-    ...process.env,
-    DATABASE_URL: fleet.databaseUrl,
-    CANDLEFLEET_DATA_DIR: fleet.settings.dataDir,
-    DASHBOARD_PORT: String(fleet.dashboardPort),
-  };
-}
-
-async function startReplay(
-  supervisor: Supervisor,
-  choice: Extract<SourceChoice, { source: 'replay' }>,
-  flags: UpFlags,
-  env: NodeJS.ProcessEnv,
-): Promise<string> {
-  // The port is fixed here, so that a replay server that is started again answers where the workers ask.
-  const port = await getPort({ host: HOST });
-  const args = ['replay', '--port', String(port), '--seed', String(choice.seed)];
-  if (choice.recordings) args.push('--recordings', choice.recordings);
-  if (flags.faults) args.push('--faults', flags.faults);
-  for (const fault of flags.fault) args.push('--fault', fault);
-  await supervisor.start({ name: 'replay', args, env });
-  return `http://${HOST}:${port}`;
-}
-
-async function seed(
-  context: CommandContext,
-  db: Database,
-  choice: SourceChoice,
-  replayUrl: string | undefined,
-): Promise<void> {
-  const { settings, output, log } = context;
-  const budget = createBudget(db, settings.egressGroup);
-  const isNew = await seedWatchlist({
-    db,
-    choice,
+function announce({ settings, output }: CommandContext, fleet: RunningFleet, logs: string, tookMs: number) {
+  const { databaseUrl, dashboardUrl, replayUrl, choice } = fleet;
+  writeRunFile(settings.dataDir, {
+    pid: process.pid,
+    startedAt: new Date().toISOString(),
+    databaseUrl,
+    redisUrl: settings.redisUrl,
+    dashboardUrl,
     replayUrl,
-    actor: 'up',
-    openSource: (provider) =>
-      openSource(provider, {
-        gate: createRequestGate(budget, providerTraits(provider), log),
-        markets: createMarketCache(db),
-        ...settings.provider(provider),
-        ...(provider === 'replay' ? { baseUrl: replayUrl } : {}),
-        clock: systemClock,
-      }),
+    logs,
   });
-  if (isNew) output.line('A first watchlist is written: npx candlefleet symbols list');
+  output.value({ ready: true, pid: process.pid, dashboardUrl, replayUrl: replayUrl ?? null, logs });
+  output.line(`candlefleet is ready (${(tookMs / 1_000).toFixed(1)} s). Ctrl-C ends it.`);
+  output.line(`  Dashboard: ${dashboardUrl}/queues`);
+  output.line(`  Source:    ${describe(choice)}${replayUrl ? ` at ${replayUrl}` : ''}`);
+  output.line(`  Logs:      ${logs}`);
+  output.line('  Look:      npx candlefleet status');
 }
 
 function describe(choice: SourceChoice): string {
-  if (choice.source === 'live') return choice.provider;
+  if (choice.source === 'live') return `${choice.provider}, live`;
   return choice.recordings
-    ? `the recordings of ${choice.recordings}`
+    ? `the recordings of ${choice.recordings}, replayed`
     : 'a simulated market (its candles are made up)';
 }
 
-/** The embedded server is a part that can die like any other: it is brought up again where it was. */
-function watchPostgres(embedded: EmbeddedPostgres, tell: (line: string) => void): NodeJS.Timeout {
-  return setInterval(() => {
-    embedded
-      .revive()
-      .then((wasDead) => {
-        if (wasDead) tell('Postgres had ended; it is up again.');
-      })
-      .catch((error: unknown) => tell(String(error)));
-  }, WATCH_MS);
-}
-
-/** Those who work first, then what they stand on. */
-async function end({ settings, output }: CommandContext, supervisor: Supervisor): Promise<boolean> {
-  output.note('\nStopping: chunks in hand are finished, the rest is handed back.');
+/** Those who work first, then what they stand on. Answers whether all ended by themselves. */
+async function endProcesses(settings: Settings, supervisor: Supervisor): Promise<boolean> {
   const deadlineMs = settings.shutdownMs + PATIENCE_MS;
   const workers = supervisor.names.filter((name) => name !== 'replay');
   const areClean = await supervisor.stop(workers, deadlineMs);
   const isReplayClean = await supervisor.stop(supervisor.names, deadlineMs);
-  output.note(
-    areClean && isReplayClean ? 'Stopped.' : 'Stopped, but not everything ended by itself: see the logs.',
-  );
   return areClean && isReplayClean;
 }

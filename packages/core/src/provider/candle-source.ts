@@ -62,6 +62,9 @@ export interface SymbolInfo {
   readonly assetClass: AssetClass;
   readonly listedMs?: number | undefined;
   readonly active: boolean;
+  /** What the provider has of it, where it tells. An end that is absent goes on with the clock. */
+  readonly series?:
+    readonly { timeframe: Timeframe; fromMs: number; toMs?: number | undefined }[] | undefined;
 }
 
 /** A source of candles. One per provider and process. */
@@ -73,7 +76,10 @@ export interface CandleSource {
   fetchCandles(request: FetchRequest): AsyncIterable<CandlePage>;
   /** Symbols whose name contains `query` (case-insensitive); all for an empty query. */
   findSymbols(query: string, signal: AbortSignal): Promise<SymbolInfo[]>;
-  /** Open time of the earliest candle the provider has; undefined where it cannot tell. */
+  /**
+   * Open time of the earliest candle the provider has; undefined where it has none. Costs one request, or about ten
+   * where the provider must be searched for it.
+   */
   findFirstCandle(symbol: string, timeframe: Timeframe, signal: AbortSignal): Promise<number | undefined>;
   /** Resolves when the provider answers at all. @throws ProviderError subclasses */
   ping(signal: AbortSignal): Promise<void>;

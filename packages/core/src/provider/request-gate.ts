@@ -15,4 +15,9 @@ export interface RequestGate {
   }): Promise<void>;
   /** What the server says was used of its window. */
   observeUsed(used: { weight: number }): void;
+  /**
+   * The provider asked for less (429), or banned us (418): nothing is sent until then, by anybody. Resolves when the
+   * fleet knows; never rejects.
+   */
+  observeRefused(refusal: { retryAfterMs: number; isBan: boolean }): Promise<void>;
 }

@@ -1,5 +1,7 @@
 import type { AssetClass, Timeframe } from '@candlefleet/core';
 import type { Database } from '../connect.js';
+import type { ISql } from 'postgres';
+import { DatabaseError } from '../errors.js';
 import { texts } from '../literals.js';
 
 export interface SymbolToTrack {
@@ -28,10 +30,27 @@ export interface TrackedSymbol {
 
 /** Adds a symbol, or further timeframes to one that is tracked; sets the history bounds of the named timeframes. */
 export async function trackSymbol(db: Database, entry: SymbolToTrack, actor: string): Promise<void> {
+  await db.run('track symbol', (sql) => trackOne(sql, entry, actor));
+}
+
+/** Adds all of them, or none: a watchlist that is written half would be taken for a whole one. */
+export async function trackSymbols(
+  db: Database,
+  entries: readonly SymbolToTrack[],
+  actor: string,
+): Promise<void> {
+  try {
+    await db.sql.begin(async (sql) => {
+      for (const entry of entries) await trackOne(sql, entry, actor);
+    });
+  } catch (thrown) {
+    throw new DatabaseError('track symbols', thrown);
+  }
+}
+
+function trackOne(sql: ISql, entry: SymbolToTrack, actor: string) {
   const { provider, symbol } = entry;
-  await db.run(
-    'track symbol',
-    (sql) => sql`
+  return sql`
       with tracked as (
         insert into tracked_symbols as t (provider, symbol, asset_class, calendar, timeframes, listed_at, delisted_at)
         values (${provider}, ${symbol}, ${entry.assetClass}, ${entry.calendar}, ${texts(entry.timeframes)}::text[],
@@ -47,8 +66,7 @@ export async function trackSymbol(db: Database, entry: SymbolToTrack, actor: str
           set history_start = excluded.history_start, history_end = excluded.history_end
       )
       insert into audit_log (actor, action, subject, detail)
-      values (${actor}, 'symbol.track', ${`${provider} ${symbol}`}, ${JSON.stringify(entry)}::text::jsonb)`,
-  );
+      values (${actor}, 'symbol.track', ${`${provider} ${symbol}`}, ${JSON.stringify(entry)}::text::jsonb)`;
 }
 
 /** Stops tracking a symbol; its candles stay. Answers whether it was tracked. */

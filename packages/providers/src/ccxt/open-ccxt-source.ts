@@ -1,18 +1,22 @@
 import {
+  alwaysOpen,
   systemClock,
   type Candle,
   type CandleSource,
   type Clock,
   type MarketCache,
   type RequestGate,
+  type SymbolInfo,
   type Timeframe,
 } from '@candlefleet/core';
 import { z } from 'zod';
-import { AnswerMalformedError, RequestRefusedError } from '../errors.js';
+import { AnswerMalformedError, RefusedError, RequestRefusedError } from '../errors.js';
 import { fetchPages } from '../fetch-pages.js';
+import { createFirstCandleSearch } from '../find-first-candle.js';
 import { answersFromFirstCandle, providerTraits, type BudgetLimits } from '../traits.js';
-import { createMarkets } from './markets.js';
+import { createMarkets, type Market } from './markets.js';
 import { openExchange, type Credentials } from './open-exchange.js';
+import { parseReplay, replaySymbols, type ReplayFacts } from './read-replay.js';
 import { translateError } from './translate-error.js';
 import { createWire, type WireContext } from './wire.js';
 
@@ -36,7 +40,6 @@ const MARKETS_WEIGHT: Record<string, number> = { binance: 20, binanceus: 20, rep
 
 // A number that is none becomes NaN, so that the check rejects its row and not the whole answer.
 const loose = z.union([z.number(), z.null(), z.undefined()]).transform((n) => n ?? Number.NaN);
-const replaySchema = z.object({ identity: z.string() });
 const rowsSchema = z.array(z.tuple([z.int(), loose, loose, loose, loose, loose]).rest(z.unknown()));
 
 /** A provider by its ccxt id; `replay` is ccxt's binance, pointed at a replay server. */
@@ -45,10 +48,10 @@ export async function openCcxtSource(provider: string, options: SourceOptions): 
   const traits = providerTraits(provider, options.limits);
   const wire = createWire({
     provider,
+    clock,
     gate: options.gate,
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
     maxAnswerBytes: options.maxAnswerBytes ?? MAX_ANSWER_BYTES,
-    clock,
   });
   const exchangeId = provider === 'replay' ? 'binance' : provider;
   const exchange = await openExchange({
@@ -68,7 +71,9 @@ export async function openCcxtSource(provider: string, options: SourceOptions): 
     try {
       return await wire.run(context, work);
     } catch (thrown) {
-      throw translateError(provider, thrown, context, clock.nowMs());
+      const error = translateError(provider, thrown, context, clock.nowMs());
+      if (error instanceof RefusedError) await options.gate.observeRefused(error);
+      throw error;
     }
   }
 
@@ -94,25 +99,28 @@ export async function openCcxtSource(provider: string, options: SourceOptions): 
     return parseRows(provider, rows);
   }
 
-  async function readOrigin(): Promise<string> {
-    const base = options.baseUrl ?? apiUrl(exchange.urls['api'], provider);
-    if (provider !== 'replay') return new URL(base).host;
-    // A replay server's port changes from start to start; what it replays does not.
-    const context: WireContext = {
-      purpose: 'time',
-      weight: 1,
-      urgent: true,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    };
-    const answer = await call(context, async () =>
-      (await wire.fetch(new URL('/replay/series', base).href, {})).json(),
-    );
-    return replaySchema.parse(answer).identity;
+  const base = options.baseUrl ?? apiUrl(exchange.urls['api'], provider);
+
+  async function readReplay(): Promise<ReplayFacts> {
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const context: WireContext = { purpose: 'time', weight: 1, urgent: true, signal };
+    return call(context, async () => {
+      const response = await wire.fetch(new URL('/replay/series', base).href, {});
+      return parseReplay(provider, response.status, await response.text());
+    });
   }
 
+  const searchFirst = createFirstCandleSearch({
+    ask: (ask, signal) =>
+      requestCandles(ask, { purpose: 'candles', weight: traits.pageWeight, urgent: true, signal }),
+    traits,
+    clock,
+  });
+  const replay = provider === 'replay' ? await readReplay() : undefined;
   return {
     traits,
-    origin: await readOrigin(),
+    // A replay server's port changes from start to start; what it replays does not.
+    origin: replay?.identity ?? new URL(base).host,
     async ping(signal) {
       const context: WireContext = { purpose: 'time', weight: 1, urgent: true, signal };
       await call(context, async () => {
@@ -131,16 +139,11 @@ export async function openCcxtSource(provider: string, options: SourceOptions): 
         { traits, isFromFirstCandle: answersFromFirstCandle(provider), clock },
       ),
     async findSymbols(query, signal) {
-      const listed = await call(marketsContext(true, signal), () => markets.list());
       const wanted = query.toUpperCase();
-      return listed
-        .filter((market) => market.symbol.toUpperCase().includes(wanted))
-        .map((market) => ({
-          symbol: market.symbol,
-          assetClass: 'crypto' as const,
-          listedMs: market.created ?? undefined,
-          active: market.active ?? true,
-        }));
+      const known = replay
+        ? replaySymbols(replay)
+        : (await call(marketsContext(true, signal), () => markets.list())).map(symbolOf);
+      return known.filter(({ symbol }) => symbol.toUpperCase().includes(wanted));
     },
     async findFirstCandle(symbol, timeframe, signal) {
       const context: WireContext = { purpose: 'candles', weight: traits.pageWeight, urgent: true, signal };
@@ -149,7 +152,8 @@ export async function openCcxtSource(provider: string, options: SourceOptions): 
         return first?.openMs;
       }
       const market = await call(marketsContext(true, signal), () => markets.require(symbol));
-      return market.created ?? undefined;
+      if (market.created) return alwaysOpen.openAtOrBefore(timeframe, market.created);
+      return searchFirst(symbol, timeframe, signal);
     },
     close: async () => {
       await exchange.close();
@@ -175,6 +179,10 @@ function parseRows(provider: string, rows: unknown): Candle[] {
     close,
     volume,
   }));
+}
+
+function symbolOf({ symbol, created, active }: Market): SymbolInfo {
+  return { symbol, assetClass: 'crypto', listedMs: created ?? undefined, active: active ?? true };
 }
 
 /** The first URL in ccxt's tree: the host that answers. */

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Clock, RequestGate, RequestPurpose } from '@candlefleet/core';
 import { AnswerMalformedError, TimedOutError, UnavailableError } from '../errors.js';
 import { shapeFault } from './answer-shapes.js';
+import { parseRetryAfter } from './retry-after.js';
 
 /** What one call into ccxt is for; every wire request that it makes is paid and stopped under it. */
 export interface WireContext {
@@ -23,12 +24,12 @@ export interface Wire {
 /** Puts the gate, the caller's signal, a timeout and a size limit on every request that ccxt makes. */
 export function createWire(options: {
   provider: string;
+  clock: Clock;
   gate: RequestGate;
   timeoutMs: number;
   maxAnswerBytes: number;
-  clock: Clock;
 }): Wire {
-  const { provider, gate, timeoutMs, maxAnswerBytes, clock } = options;
+  const { provider, clock, gate, timeoutMs, maxAnswerBytes } = options;
   const storage = new AsyncLocalStorage<WireContext>();
   return {
     run: (context, work) => storage.run(context, work),
@@ -46,7 +47,7 @@ export function createWire(options: {
           redirect: 'error',
           signal: AbortSignal.any([timeout, context.signal]),
         });
-        noteHead(context, response, gate, clock);
+        noteHead(context, response, gate, clock.nowMs());
         const text = await readLimited(provider, response, maxAnswerBytes);
         refuseMalformed(provider, context, response, text);
         return new Response(text, { status: response.status, headers: response.headers });
@@ -71,18 +72,11 @@ export function createWire(options: {
   };
 }
 
-function noteHead(context: WireContext, response: Response, gate: RequestGate, clock: Clock): void {
+function noteHead(context: WireContext, response: Response, gate: RequestGate, nowMs: number): void {
   context.status = response.status;
-  context.retryAfterMs = retryAfterOf(response.headers.get('retry-after'), clock);
+  context.retryAfterMs = parseRetryAfter(response.headers, nowMs);
   const used = Number(response.headers.get('x-mbx-used-weight-1m') ?? Number.NaN);
   if (Number.isFinite(used)) gate.observeUsed({ weight: used });
-}
-
-/** RFC 9110, 10.2.3: seconds, or a date. */
-function retryAfterOf(header: string | null, clock: Clock): number | undefined {
-  if (!header) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - clock.nowMs();
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }
 
 async function readLimited(provider: string, response: Response, maxBytes: number): Promise<string> {

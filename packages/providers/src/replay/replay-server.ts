@@ -1,15 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  alwaysOpen,
-  BadInputError,
-  isTimeframe,
-  systemClock,
-  type Candle,
-  type Clock,
-  type Timeframe,
-} from '@candlefleet/core';
+import { BadInputError, isTimeframe, systemClock, type Clock } from '@candlefleet/core';
+import { BINANCE_WEIGHT_LIMIT, exchangeInfo, refused, toWire, type Reply } from './binance-wire.js';
 import { createFaultDie, type Fault, type FaultKind, type FaultPlan } from './faults.js';
+import { readPage } from './read-page.js';
 import type { ReplayMarket } from './replay-market.js';
 import { createWeightMeter } from './weight-meter.js';
 
@@ -42,7 +36,6 @@ export interface ReplayServer {
   close(): Promise<void>;
 }
 
-const BINANCE_WEIGHT_LIMIT = 6_000;
 const WEIGHTS: Record<string, number> = {
   '/api/v3/klines': 2,
   '/api/v3/exchangeInfo': 20,
@@ -51,13 +44,6 @@ const WEIGHTS: Record<string, number> = {
 };
 const MOST_CANDLES = 1_000;
 const REQUESTS_KEPT = 100_000;
-
-interface Reply {
-  readonly status: number;
-  readonly body: unknown;
-  readonly headers?: Record<string, string>;
-  readonly candles?: number;
-}
 
 /** Faults that change what an answer says. */
 interface Lies {
@@ -96,7 +82,7 @@ export async function startReplayServer(options: ReplayServerOptions): Promise<R
         ? refused(limited.retryAfterSeconds, false, atMs)
         : failed
           ? { status: failed.status, body: 'the server is not well' }
-          : answer(url, atMs, {
+          : await answer(url, atMs, {
               isRefused: Boolean(fault('symbol_refused')),
               isEmpty: Boolean(fault('empty_page')),
               isForming: Boolean(fault('forming_candle')),
@@ -125,7 +111,7 @@ export async function startReplayServer(options: ReplayServerOptions): Promise<R
     response.end(text);
   }
 
-  function answer(url: URL, nowMs: number, lies: Lies): Reply {
+  function answer(url: URL, nowMs: number, lies: Lies): Reply | Promise<Reply> {
     switch (url.pathname) {
       case '/api/v3/ping':
         return { status: 200, body: {} };
@@ -145,7 +131,7 @@ export async function startReplayServer(options: ReplayServerOptions): Promise<R
     }
   }
 
-  function klines(query: URLSearchParams, nowMs: number, lies: Lies): Reply {
+  async function klines(query: URLSearchParams, nowMs: number, lies: Lies): Promise<Reply> {
     const symbol = symbols.get(query.get('symbol') ?? '');
     const timeframe = query.get('interval') ?? '';
     if (!symbol || lies.isRefused) return { status: 400, body: { code: -1121, msg: 'Invalid symbol.' } };
@@ -154,7 +140,7 @@ export async function startReplayServer(options: ReplayServerOptions): Promise<R
     const limit = Math.min(MOST_CANDLES, Number(query.get('limit') ?? 500));
     const toMs = query.has('endTime') ? Number(query.get('endTime')) + 1 : Number.POSITIVE_INFINITY;
     const fromMs = Number(query.get('startTime') ?? 0);
-    const candles = options.market.candles({ symbol, timeframe, fromMs, toMs, limit, nowMs });
+    const candles = await readPage(options.market, { symbol, timeframe, fromMs, toMs, limit, nowMs });
     const forming = lies.isForming ? options.market.forming(symbol, timeframe, nowMs) : undefined;
     if (forming && forming.openMs >= fromMs) candles.push(forming);
     return { status: 200, body: candles.map((candle) => toWire(candle, timeframe)), candles: candles.length };
@@ -194,78 +180,4 @@ function listen(server: ReturnType<typeof createServer>, port: number, host: str
     });
     server.listen(port, host, resolve);
   });
-}
-
-function refused(retryAfterSeconds: number, isBan: boolean, nowMs: number): Reply {
-  const until = nowMs + retryAfterSeconds * 1_000;
-  const msg = isBan
-    ? `Way too much request weight used; IP banned until ${until}. Please use WebSocket Streams for live updates to avoid bans.`
-    : 'Too much request weight used; please use WebSocket Streams for live updates to avoid polling the API.';
-  return {
-    status: isBan ? 418 : 429,
-    body: { code: -1003, msg },
-    headers: { 'retry-after': String(retryAfterSeconds) },
-  };
-}
-
-/** A kline's twelve fields; prices and volumes as decimal text, as Binance sends them. */
-function toWire(candle: Candle, timeframe: Timeframe): unknown[] {
-  const closeMs = alwaysOpen.closeOf(timeframe, candle.openMs) - 1;
-  const { openMs, open, high, low, close, volume } = candle;
-  return [
-    openMs,
-    String(open),
-    String(high),
-    String(low),
-    String(close),
-    String(volume),
-    closeMs,
-    '0',
-    0,
-    '0',
-    '0',
-    '0',
-  ];
-}
-
-function exchangeInfo(symbols: readonly string[], nowMs: number) {
-  return {
-    timezone: 'UTC',
-    serverTime: nowMs,
-    rateLimits: [
-      { rateLimitType: 'REQUEST_WEIGHT', interval: 'MINUTE', intervalNum: 1, limit: BINANCE_WEIGHT_LIMIT },
-    ],
-    exchangeFilters: [],
-    symbols: symbols.map((symbol) => {
-      const [baseAsset = '', quoteAsset = ''] = symbol.split('/');
-      return {
-        symbol: `${baseAsset}${quoteAsset}`,
-        status: 'TRADING',
-        baseAsset,
-        baseAssetPrecision: 8,
-        quoteAsset,
-        quotePrecision: 8,
-        quoteAssetPrecision: 8,
-        orderTypes: ['LIMIT', 'MARKET'],
-        isSpotTradingAllowed: true,
-        isMarginTradingAllowed: false,
-        filters: [
-          {
-            filterType: 'PRICE_FILTER',
-            minPrice: '0.00000001',
-            maxPrice: '1000000.00000000',
-            tickSize: '0.00000001',
-          },
-          {
-            filterType: 'LOT_SIZE',
-            minQty: '0.00000001',
-            maxQty: '9000000.00000000',
-            stepSize: '0.00000001',
-          },
-        ],
-        permissions: ['SPOT'],
-        permissionSets: [['SPOT']],
-      };
-    }),
-  };
 }

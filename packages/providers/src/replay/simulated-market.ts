@@ -1,5 +1,7 @@
 import { alwaysOpen, openAtOrAfter, TIMEFRAMES, type Candle } from '@candlefleet/core';
+import { createDayCache, type DayCache } from './day-cache.js';
 import { hashUnit, stringSeed } from './hash.js';
+import { createNoise, MINUTE_SIGMA } from './noise.js';
 import type { ReplayMarket } from './replay-market.js';
 
 export interface SimulationOptions {
@@ -14,13 +16,9 @@ export const SIMULATED_SYMBOLS = ['BTC/USDT', 'ETH/USDT', 'SOL/USDT'] as const;
 export const SIMULATED_LISTING_MS = Date.UTC(2017, 0, 2);
 
 const MINUTE_MS = 60_000;
-/** Octaves of value noise: from one minute to 2^20 minutes, two years. */
-const OCTAVES = 21;
-/** Octaves up to four hours breathe with the volatility regime; slower ones are the trend. */
-const BREATHING_OCTAVES = 8;
-/** Standard deviation of a one-minute log return in a middling regime; doubling every second octave. */
-const MINUTE_SIGMA = 0.0006;
-const REGIME_OCTAVES = [9, 11, 13] as const;
+const DAY_MINUTES = 1_440;
+/** Whole days remembered, of all symbols together: some 20 MB. */
+const DAYS_KEPT = 100_000;
 /** Volume in whole units of 1e-5, so that coarser candles' sums are exact. */
 const VOLUME_UNITS = 100_000;
 
@@ -30,8 +28,9 @@ const VOLUME_UNITS = 100_000;
  * volume goes with volatility and movement. A coarser candle is the exact sum of its minutes.
  */
 export function createSimulatedMarket(options: SimulationOptions): ReplayMarket {
+  const days = createDayCache<Bar>(DAYS_KEPT);
   const instruments = new Map(
-    options.symbols.map((symbol) => [symbol, createInstrument(options.seed, symbol)]),
+    options.symbols.map((symbol) => [symbol, createInstrument(options.seed, symbol, days)]),
   );
   return {
     identity: `simulated-market-${options.seed}`,
@@ -64,19 +63,65 @@ interface Instrument {
   candle(openMs: number, closeMs: number): Candle;
 }
 
-function createInstrument(seed: number, symbol: string): Instrument {
+/** A stretch of minutes, in ticks and volume units: whole numbers, so that stretches join exactly. */
+interface Bar {
+  readonly open: number;
+  readonly high: number;
+  readonly low: number;
+  readonly close: number;
+  readonly volume: number;
+}
+
+function createInstrument(seed: number, symbol: string, days: DayCache<Bar>): Instrument {
+  const minutes = createMinutes(seed, symbol);
+  const day = (first: number) =>
+    days.get(symbol, first / DAY_MINUTES, () => minutes.bar(first, first + DAY_MINUTES));
+  return {
+    candle(openMs, closeMs) {
+      const end = closeMs / MINUTE_MS;
+      let at = openMs / MINUTE_MS;
+      let bar: Bar | undefined;
+      while (at < end || !bar) {
+        const nextDay = (Math.floor(at / DAY_MINUTES) + 1) * DAY_MINUTES;
+        const isWholeDay = at % DAY_MINUTES === 0 && nextDay <= end;
+        const part = isWholeDay ? day(at) : minutes.bar(at, Math.min(nextDay, end));
+        bar = bar ? joined(bar, part) : part;
+        at = nextDay;
+      }
+      const price = (tick: number) => tick / minutes.ticks;
+      return {
+        openMs,
+        open: price(bar.open),
+        high: price(bar.high),
+        low: price(bar.low),
+        close: price(bar.close),
+        volume: bar.volume / VOLUME_UNITS,
+      };
+    },
+  };
+}
+
+function joined(first: Bar, second: Bar): Bar {
+  return {
+    open: first.open,
+    high: Math.max(first.high, second.high),
+    low: Math.min(first.low, second.low),
+    close: second.close,
+    volume: first.volume + second.volume,
+  };
+}
+
+function createMinutes(seed: number, symbol: string) {
   const noise = createNoise(stringSeed(symbol, seed));
   const startPrice = START_PRICES[symbol] ?? Math.exp(6 * hashUnit(stringSeed(symbol, 7), 0));
   // Five to six digits of every price, as venues do.
   const ticks = 10 ** Math.max(0, 5 - Math.ceil(Math.log10(startPrice)));
   const baseVolume = 50_000 / startPrice;
-
   const tickAt = (minute: number) =>
     Math.max(1, Math.round(startPrice * Math.exp(noise.logPrice(minute)) * ticks));
   return {
-    candle(openMs, closeMs) {
-      const first = openMs / MINUTE_MS;
-      const end = closeMs / MINUTE_MS;
+    ticks,
+    bar(first: number, end: number): Bar {
       const open = tickAt(first);
       let close = open;
       let high = open;
@@ -93,63 +138,9 @@ function createInstrument(seed: number, symbol: string): Instrument {
         const traded = baseVolume * calm * (0.2 + noise.unit(minute, 3)) * (1 + movement);
         volume += Math.max(1, Math.round(traded * VOLUME_UNITS));
       }
-      const price = (tick: number) => tick / ticks;
-      return {
-        openMs,
-        open: price(open),
-        high: price(high),
-        low: price(low),
-        close: price(close),
-        volume: volume / VOLUME_UNITS,
-      };
+      return { open, high, low, close, volume };
     },
   };
 }
 
 const START_PRICES: Record<string, number> = { 'BTC/USDT': 30_000, 'ETH/USDT': 2_000, 'SOL/USDT': 100 };
-
-function createNoise(seed: number) {
-  const octaves = Array.from({ length: OCTAVES }, (_, level) => createOctave(seed + level * 0x9e37, level));
-  const regimes = REGIME_OCTAVES.map((level) => createOctave(seed ^ (0x5bd1 + level * 0x1f1f), level));
-  const amplitudes = octaves.map((_, level) => MINUTE_SIGMA * 2 ** (level / 2));
-
-  function volatility(minute: number): number {
-    let regime = 0;
-    for (const octave of regimes) regime += octave(minute);
-    const hour = (minute / 60) % 24;
-    const quiet = 0.65 + 0.35 * Math.sin(((hour - 9) / 24) * 2 * Math.PI);
-    return quiet * Math.exp(0.9 * regime);
-  }
-
-  return {
-    volatility,
-    unit: (minute: number, salt: number) => hashUnit(seed + salt * 0x7f4a, minute),
-    logPrice(minute: number): number {
-      let fast = 0;
-      let slow = 0;
-      for (let level = 0; level < OCTAVES; level += 1) {
-        const value = (octaves[level]?.(minute) ?? 0) * (amplitudes[level] ?? 0);
-        if (level < BREATHING_OCTAVES) fast += value;
-        else slow += value;
-      }
-      return fast * volatility(minute) + slow;
-    },
-  };
-}
-
-/** Value noise of period 2^level minutes: hashed lattice values in [-1, 1], linear between. Remembers its last cell. */
-function createOctave(seed: number, level: number): (minute: number) => number {
-  const period = 2 ** level;
-  let cell = Number.NaN;
-  let left = 0;
-  let right = 0;
-  return (minute) => {
-    const at = Math.floor(minute / period);
-    if (at !== cell) {
-      left = at === cell + 1 ? right : 2 * hashUnit(seed, at) - 1;
-      right = 2 * hashUnit(seed, at + 1) - 1;
-      cell = at;
-    }
-    return left + (right - left) * ((minute - at * period) / period);
-  };
-}

@@ -55,7 +55,7 @@ export async function backfill(
       if (source instanceof FleetError) throw source;
       return await fetchAndStore(startAttempt(deps, job, source, execution), signal);
     } catch (thrown) {
-      return await endFailedAttempt(deps, job.data, execution, thrown, signal);
+      return await endFailedAttempt(deps, execution, thrown, signal);
     }
   } finally {
     letGo();

@@ -1,24 +1,20 @@
-import { asFleetError, backoffMs, BACKFILL_RETRY, type Budget, type FleetError } from '@candlefleet/core';
+import { asFleetError, backoffMs, BACKFILL_RETRY, type FleetError } from '@candlefleet/core';
 import type { ClaimedExecution, Finish, FinishAnswer } from '@candlefleet/db';
-import type { BackfillJob, JobEnding } from '@candlefleet/queue';
+import type { JobEnding } from '@candlefleet/queue';
 import type { Logger } from 'pino';
 import { BudgetUnknownError, BudgetWaitError, StoppedError } from '../errors.js';
 
 export interface FailureDeps {
   readonly finish: (finish: Finish) => Promise<FinishAnswer>;
-  readonly budget: Budget;
   readonly log: Logger;
 }
 
 /** After a statement of unknown outcome nothing more is tried under that fence for this long. */
 const SILENT_DELAY_MS = 10_000;
-const BAN_DEFAULT_MS = 120_000;
-const RATE_LIMIT_DEFAULT_MS = 10_000;
 
 /** T6 and T7: records how an attempt ended that did not complete, and says what becomes of the job. */
 export async function endFailedAttempt(
   deps: FailureDeps,
-  job: BackfillJob,
   execution: ClaimedExecution,
   thrown: unknown,
   signal: AbortSignal,
@@ -29,7 +25,7 @@ export async function endFailedAttempt(
   if (error instanceof StoppedError && error.why === 'lease_lost')
     return { do: 'delay', delayMs: SILENT_DELAY_MS };
   const context = { execution_id: execution.executionId, series: execution.seriesId, code: error.code };
-  const ownLimit = await obeyProvider(deps, job, error);
+  const ownLimit = ownLimitMs(error);
   const finish = finishOf(execution, error, ownLimit);
   deps.log[finish.ending === 'handed_back' ? 'debug' : 'warn'](
     { ...context, ending: finish.ending },
@@ -49,20 +45,9 @@ export async function endFailedAttempt(
   }
 }
 
-/** The provider's own 429 or 418 stops the whole fleet's requests to it. Answers for how long. */
-async function obeyProvider(
-  deps: FailureDeps,
-  job: BackfillJob,
-  error: FleetError,
-): Promise<number | undefined> {
-  if (error.code !== 'rate_limited' && error.code !== 'banned') return undefined;
-  const waitMs = error.retryAfterMs ?? (error.code === 'banned' ? BAN_DEFAULT_MS : RATE_LIMIT_DEFAULT_MS);
-  await deps.budget
-    .ban(job.provider, waitMs)
-    .catch((cause: unknown) =>
-      deps.log.error({ err: cause, provider: job.provider }, 'a ban could not be recorded'),
-    );
-  return waitMs;
+/** How long the provider's own 429 or 418 keeps us away; the request gate has told the fleet already. */
+function ownLimitMs(error: FleetError): number | undefined {
+  return error.code === 'rate_limited' || error.code === 'banned' ? error.retryAfterMs : undefined;
 }
 
 function finishOf(execution: ClaimedExecution, error: FleetError, ownLimitMs: number | undefined): Finish {

@@ -1,0 +1,165 @@
+import { BadInputError } from '@candlefleet/core';
+import {
+  connectDatabase,
+  migrateDatabase,
+  startEmbeddedPostgres,
+  type Database,
+  type EmbeddedPostgres,
+} from '@candlefleet/db';
+import getPort from 'get-port';
+import type { CommandContext } from '../commands/context.js';
+import { openFleetSource } from '../connect-fleet.js';
+import type { Settings } from '../environment.js';
+import { DASHBOARD_PORT } from '../roles/run-dashboard.js';
+import { seedWatchlist } from './seed-watchlist.js';
+import { chooseSource, type SourceChoice, type SourceFlags } from './source-choice.js';
+import { unlessStopped } from './stop-signal.js';
+import type { Supervisor } from './supervise.js';
+
+export interface UpFlags extends SourceFlags {
+  readonly fault: readonly string[];
+  readonly faults?: string | undefined;
+}
+
+export interface FleetStart {
+  readonly context: CommandContext;
+  readonly flags: UpFlags;
+  /** A person does not want it any more: the start rejects at its next step. */
+  readonly stop: AbortSignal;
+  readonly supervisor: Supervisor;
+  /** Takes what is to be closed, whether the start succeeds or not; last come, first closed. */
+  readonly onClose: (close: () => unknown) => void;
+}
+
+export interface RunningFleet {
+  readonly db: Database;
+  readonly databaseUrl: string;
+  readonly dashboardUrl: string;
+  readonly replayUrl: string | undefined;
+  readonly choice: SourceChoice;
+}
+
+const HOST = '127.0.0.1';
+const WATCH_MS = 1_000;
+/** A start that takes longer than this says what it waits for. */
+const TELL_WAITING_MS = 10_000;
+
+/** Database, migrations, source, watchlist, processes, one after the other. */
+export async function startFleet(start: FleetStart): Promise<RunningFleet> {
+  const { context, flags, stop, onClose } = start;
+  const { settings, output } = context;
+  const dashboardPort = await chooseDashboardPort(settings);
+  const databaseUrl = settings.databaseUrl ?? (await startPostgres(start)).url;
+  stop.throwIfAborted();
+  await unlessStopped(stop, migrateDatabase(databaseUrl));
+  const db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet up', poolSize: 2 });
+  onClose(() => db.close());
+
+  const choice = await chooseSource({
+    settings,
+    flags,
+    stop,
+    tell: (line) => output.note(line),
+    openSource: (provider, timeoutMs) => openFleetSource({ ...context, db }, provider, { timeoutMs }),
+  });
+  if (choice.source === 'live' && (flags.faults ?? flags.fault[0]) !== undefined)
+    throw new BadInputError('--fault and --faults strike a replay server: they go with --source replay.');
+  const env = envOf({ settings, databaseUrl, dashboardPort });
+  const replayUrl = choice.source === 'replay' ? await startReplay(start, choice, env) : undefined;
+  if (replayUrl) env['PROVIDER_BASE_URL_REPLAY'] = replayUrl;
+  const isNew = await unlessStopped(
+    stop,
+    seedWatchlist({
+      db,
+      choice,
+      actor: 'up',
+      openSource: (provider) =>
+        openFleetSource(
+          { ...context, db },
+          provider,
+          provider === 'replay' ? { baseUrl: replayUrl } : undefined,
+        ),
+    }),
+  );
+  if (isNew) output.line('A first watchlist is written: npx candlefleet symbols list');
+  await startProcesses(start, env);
+  return { db, databaseUrl, dashboardUrl: `http://${HOST}:${dashboardPort}`, replayUrl, choice };
+}
+
+async function chooseDashboardPort({ dashboardPort }: Settings): Promise<number> {
+  if (dashboardPort === undefined) return getPort({ port: DASHBOARD_PORT, host: HOST });
+  if ((await getPort({ port: dashboardPort, host: HOST })) === dashboardPort) return dashboardPort;
+  throw new BadInputError(
+    `Port ${dashboardPort} (DASHBOARD_PORT) is in use. Name a free one, or none at all.`,
+  );
+}
+
+async function startPostgres({ context, onClose }: FleetStart): Promise<EmbeddedPostgres> {
+  const { settings, output } = context;
+  const embedded = await startEmbeddedPostgres({ dataDir: settings.dataDir });
+  onClose(() => embedded.close());
+  output.line(
+    `Postgres ${embedded.adopted ? 'was still running, and is adopted' : 'is up'}: port ${embedded.port}, files in ${embedded.folder}`,
+  );
+  const watch = watchPostgres(embedded, (line) => output.note(line));
+  onClose(() => clearInterval(watch));
+  return embedded;
+}
+
+/** The embedded server is a part that can die like any other: it is brought up again where it was. */
+function watchPostgres(embedded: EmbeddedPostgres, tell: (line: string) => void): NodeJS.Timeout {
+  return setInterval(() => {
+    embedded
+      .revive()
+      .then((wasDead) => {
+        if (wasDead) tell('Postgres had ended; it is up again.');
+      })
+      .catch((error: unknown) => tell(String(error)));
+  }, WATCH_MS);
+}
+
+function envOf(fleet: { settings: Settings; databaseUrl: string; dashboardPort: number }): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    DATABASE_URL: fleet.databaseUrl,
+    CANDLEFLEET_DATA_DIR: fleet.settings.dataDir,
+    DASHBOARD_PORT: String(fleet.dashboardPort),
+  };
+}
+
+async function startReplay(
+  { supervisor, flags, stop }: FleetStart,
+  choice: Extract<SourceChoice, { source: 'replay' }>,
+  env: NodeJS.ProcessEnv,
+): Promise<string> {
+  // The port is fixed here, so that a replay server that is started again answers where the workers ask.
+  const port = await getPort({ host: HOST });
+  const args = ['replay', '--port', String(port), '--seed', String(choice.seed)];
+  if (choice.recordings) args.push('--recordings', choice.recordings);
+  if (flags.faults) args.push('--faults', flags.faults);
+  for (const fault of flags.fault) args.push('--fault', fault);
+  await unlessStopped(stop, supervisor.start({ name: 'replay', args, env }));
+  return `http://${HOST}:${port}`;
+}
+
+async function startProcesses(
+  { context, supervisor, stop }: FleetStart,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const { settings, output } = context;
+  const workers = Array.from({ length: settings.upWorkers }, (_, index) => `worker-${index + 1}`);
+  const starting = Promise.all([
+    supervisor.start({ name: 'producer', args: ['producer'], env }),
+    supervisor.start({ name: 'dashboard', args: ['dashboard'], env }),
+    ...workers.map((name) => supervisor.start({ name, args: ['worker'], env })),
+  ]);
+  const waiting = setInterval(() => {
+    for (const { name, lastWords } of supervisor.starting)
+      output.note(`Still starting: ${name}${lastWords ? ` (${lastWords})` : ''}`);
+  }, TELL_WAITING_MS);
+  try {
+    await unlessStopped(stop, starting);
+  } finally {
+    clearInterval(waiting);
+  }
+}
