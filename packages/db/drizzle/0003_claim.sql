@@ -1,5 +1,6 @@
 -- T2 and T3: takes executions for a worker, or says why not. One statement for a batch; elements in series order, so
 -- that the advisory locks of two batches are taken in one order. A tail's row is written here, only if it gets its stretch.
+-- Its plans are made once, perhaps while the tables are still empty: without sequential scans they stay right as they grow.
 --   outcome: claimed | nothing_missing | held | not_yet | no_lease | completed | failed | cancelled | gone
 CREATE FUNCTION claim_executions(
   p_worker uuid, p_ids uuid[],
@@ -8,7 +9,7 @@ CREATE FUNCTION claim_executions(
   p_tail_reread double precision[], p_max_tries int
 ) RETURNS TABLE (execution_id uuid, outcome text, wait_ms double precision, fence bigint, series_id int, kind text,
   range_from double precision, range_to double precision, todo jsonb, tries int, origin text)
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
   x record; e backfill_state_persistent; s tracked_series; c series_coverage;
@@ -95,7 +96,8 @@ BEGIN
 END $$;
 --> statement-breakpoint
 -- A success ends the series' failure streak. Most series have none: then this reads one index entry.
-CREATE FUNCTION note_success(p_series int) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION note_success(p_series int) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
   UPDATE symbol_failure_tracking SET streak = 0, last_success_at = clock_timestamp()
   WHERE series_id = p_series AND streak > 0;
-$$;
+END $$;
