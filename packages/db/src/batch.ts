@@ -1,3 +1,5 @@
+import { isOutcomeUnknown } from './errors.js';
+
 interface Waiting<I, O> {
   readonly item: I;
   resolve(output: O): void;
@@ -6,7 +8,8 @@ interface Waiting<I, O> {
 
 /**
  * Natural batching: whatever waits while one statement is under way goes into the next. A lone item waits for nobody.
- * `run` answers in the order of its items. A batch that fails is tried one by one, so that one item's fault is its own.
+ * `run` answers in the order of its items. A batch that fails is tried one by one, so that one item's fault is its own;
+ * one whose outcome is unknown is not: it may have taken effect.
  */
 export function createBatcher<I, O>(run: (items: readonly I[]) => Promise<readonly O[]>, maxBatch = 64) {
   const waiting: Waiting<I, O>[] = [];
@@ -23,8 +26,7 @@ export function createBatcher<I, O>(run: (items: readonly I[]) => Promise<readon
       const outputs = await run(batch.map((w) => w.item));
       for (const [index, one] of batch.entries()) one.resolve(outputs[index] as O);
     } catch (thrown) {
-      const only = batch.length === 1 ? batch[0] : undefined;
-      if (only) only.reject(thrown);
+      if (batch.length === 1 || isOutcomeUnknown(thrown)) for (const one of batch) one.reject(thrown);
       else for (const one of batch) await settle([one]);
     }
   }

@@ -29,6 +29,11 @@ export class DatabaseSilentError extends FleetError {
   }
 }
 
+/** Whether the statement may or may not have taken effect. */
+export function isOutcomeUnknown(thrown: unknown): boolean {
+  return thrown instanceof DatabaseSilentError || (thrown instanceof DatabaseError && thrown.outcomeUnknown);
+}
+
 export class DatabaseUnusableError extends FleetError {
   constructor(message: string, cause?: unknown) {
     super({ code: 'database_unusable', message, retryable: false, cause });

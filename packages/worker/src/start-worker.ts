@@ -1,5 +1,11 @@
 import type { Budget, CandleSource, Clock, RequestGate, ProviderTraits } from '@candlefleet/core';
-import { createClaimer, createFinisher, listProviders, type Database } from '@candlefleet/db';
+import {
+  createChunkStore,
+  createClaimer,
+  createFinisher,
+  listProviders,
+  type Database,
+} from '@candlefleet/db';
 import {
   backfillQueueName,
   MAINTENANCE_QUEUE,
@@ -72,12 +78,12 @@ export async function startWorker(options: WorkerOptions): Promise<FleetWorker> 
     options.openSource(provider, createRequestGate(options.budget, options.traitsOf(provider), log)),
   );
   const deps = {
-    db,
     log,
     lease,
     sources,
     budget: options.budget,
     claim: createClaimer(db, lease.workerId),
+    store: createChunkStore(db),
     finish: createFinisher(db),
     slots: createSlotKeeper(concurrency),
     shutdown: shutdown.signal,
