@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { type Clock } from '@candlefleet/core';
 import { endLease, renewLease, type Database } from '@candlefleet/db';
@@ -41,7 +42,7 @@ export async function createLeaseKeeper(options: LeaseKeeperOptions): Promise<Le
   let offsetMs = 0;
   let isSkewed = false;
   let aliveUntil = 0;
-  let alive = new AbortController();
+  let alive = newAliveController();
   let expiry: NodeJS.Timeout | undefined;
   let isClosed = false;
 
@@ -80,7 +81,7 @@ export async function createLeaseKeeper(options: LeaseKeeperOptions): Promise<Le
 
   function stayAliveUntil(at: number): void {
     aliveUntil = at;
-    if (alive.signal.aborted && !isSkewed) alive = new AbortController();
+    if (alive.signal.aborted && !isSkewed) alive = newAliveController();
     clearTimeout(expiry);
     expiry = setTimeout(() => {
       log.error('the lease could not be renewed in time: stopping all work in hand');
@@ -114,4 +115,11 @@ export async function createLeaseKeeper(options: LeaseKeeperOptions): Promise<Le
       await endLease(db, workerId);
     },
   };
+}
+
+/** Every job in hand listens to its signal. */
+function newAliveController(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }

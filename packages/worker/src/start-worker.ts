@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Budget, CandleSource, Clock, RequestGate, ProviderTraits } from '@candlefleet/core';
 import {
   createChunkStore,
@@ -73,6 +74,8 @@ export async function startWorker(options: WorkerOptions): Promise<FleetWorker> 
   const timings = { ...WORKER_TIMINGS, ...options.timings };
   const consumed = new Map<string, RunningWorker>();
   const shutdown = new AbortController();
+  // Each job in hand listens.
+  setMaxListeners(0, shutdown.signal);
   const lease = await createLeaseKeeper({ ...options, ...timings, queues: () => [...consumed.keys()] });
   const sources = createSources((provider) =>
     options.openSource(provider, createRequestGate(options.budget, options.traitsOf(provider), log)),
