@@ -1,5 +1,5 @@
 // Installs the pinned pnpm and all dependencies, and builds what changed. Does nothing when all is up to date.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -13,17 +13,17 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 
 const { packageManager } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
-const isWindows = process.platform === 'win32';
 
-/** Runs the pinned pnpm, which npx fetches once. */
+/** Runs the pinned pnpm, which npx fetches once. Its output is told when it fails. */
 function pnpm(...args) {
   const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', CI: process.env.CI ?? '1' };
-  execFileSync(isWindows ? 'npx.cmd' : 'npx', ['--yes', packageManager, ...args], {
+  const { status, stdout, stderr, error } = spawnSync('npx', ['--yes', packageManager, ...args], {
     cwd: root,
     env,
-    shell: isWindows,
-    stdio: ['ignore', 2, 2],
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
   });
+  if (status !== 0) throw new Error(`${error?.message ?? ''}${stdout}${stderr}`.trim());
 }
 
 /** What the installed dependencies follow from: the lockfile and every package.json. */
@@ -44,9 +44,10 @@ try {
     console.error('Installing dependencies …');
     pnpm('install', '--frozen-lockfile', '--reporter=append-only', '--loglevel=warn');
     writeFileSync(stamp, wanted);
+    console.error('Building …');
   }
   pnpm('exec', 'turbo', 'run', 'build', '--output-logs=errors-only', '--log-prefix=none', '--no-color');
 } catch (error) {
-  console.error(`Setting up failed: ${error.message}`);
+  console.error(`Setting up failed:\n${error.message}`);
   process.exit(1);
 }

@@ -1,6 +1,6 @@
 // Runs every package's tests on servers of their own, and ends with one line: N passed, N failed, N skipped.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,8 @@ const ALLOWED_SKIPS = /\[skipped: (?:no \.\.\/shared|not root|no Postgres 15)\]/
 const root = fileURLToPath(new URL('..', import.meta.url));
 const isCi = process.env.CI === 'true';
 const folder = mkdtempSync(path.join(os.tmpdir(), 'candlefleet-test-'));
+// Open to the server's unprivileged user, so that as root its files are here too, and go with the rest.
+chmodSync(folder, 0o755);
 const redis = await provideRedis(path.join(root, '.candlefleet/tools'));
 const postgres = await startTestPostgres(path.join(folder, 'postgres'));
 if (redis.hint) console.error(`No Redis here: its half of the suite is skipped. To run it: ${redis.hint}`);

@@ -128,6 +128,12 @@ export async function startFleet(options: FleetOptions) {
         all.push(...batch);
       return all;
     },
+    /** Open time of the newest stored candle. */
+    async lastStored(symbol: string, timeframe: Timeframe): Promise<number> {
+      const seriesId = await this.seriesId(symbol, timeframe);
+      const facts = (await readSeriesFacts(db)).find((one) => one.seriesId === seriesId);
+      return facts?.lastCandleMs ?? Number.NEGATIVE_INFINITY;
+    },
     /** Waits until every series that has an end is settled to it, and nothing is under way. */
     async settled(deadlineMs = 120_000): Promise<void> {
       await waitUntil(

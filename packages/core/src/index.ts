@@ -40,6 +40,7 @@ export {
 } from './coverage/series-status.js';
 export { SLICE_CANDLES, cutSlices } from './plan/cut-slices.js';
 export { type Demand, tailDemand } from './plan/demand.js';
+export { REACH_MARGIN, tailWindow } from './plan/tail-window.js';
 export { TAIL_GRACE_MS, type TailSchedule, spreadWindowMs, tailSchedule } from './plan/tail-schedule.js';
 export {
   EXECUTION_KINDS,

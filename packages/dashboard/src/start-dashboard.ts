@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { asFleetError, BadInputError } from '@candlefleet/core';
 import type { Database } from '@candlefleet/db';
 import type { QueueConnection } from '@candlefleet/queue';
@@ -7,6 +8,7 @@ import helmet from 'helmet';
 import type { Logger } from 'pino';
 import { keepRowsFirst } from './bull-board/keep-rows-first.js';
 import { createBoard } from './bull-board/create-board.js';
+import { StoreSilentError } from './errors.js';
 import { guardRequests } from './guard-requests.js';
 
 export interface DashboardOptions {
@@ -28,6 +30,7 @@ export interface Dashboard {
 const HOST = '127.0.0.1';
 const BOARD_PATH = '/queues';
 const REFRESH_MS = 5_000;
+const PROBE_DEADLINE_MS = 3_000;
 
 /** Serves Bull Board and the probes. @throws BadInputError when the port is in use */
 export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
@@ -82,12 +85,21 @@ function addProbes(app: Express, { db, queues }: DashboardOptions): void {
     response.json({ status: 'ok' });
   });
   app.get('/readyz', async (_request, response) => {
-    const [database, queue] = await Promise.allSettled([db.clockMs(), queues.ping()]);
+    const [database, queue] = await Promise.allSettled([inTime(db.clockMs()), inTime(queues.ping())]);
     const told = (one: PromiseSettledResult<unknown>) =>
       one.status === 'fulfilled' ? 'ok' : asFleetError(one.reason).message;
     const isReady = database.status === 'fulfilled' && queue.status === 'fulfilled';
     response.status(isReady ? 200 : 503).json({ database: told(database), queue: told(queue) });
   });
+}
+
+/** A probe that waits for a store's own deadline answers when nobody listens any more. */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  const late = new AbortController();
+  const silence = sleep(PROBE_DEADLINE_MS, undefined, { signal: late.signal }).then(() => {
+    throw new StoreSilentError(PROBE_DEADLINE_MS);
+  });
+  return Promise.race([answer, silence]).finally(() => late.abort());
 }
 
 function tellError(log: Logger): ErrorRequestHandler {

@@ -175,8 +175,6 @@ CREATE TABLE "series_coverage" (
 	"series_id" integer PRIMARY KEY NOT NULL,
 	"covered" "tstzmultirange" DEFAULT '{}' NOT NULL,
 	"unconfirmed" "tstzmultirange" DEFAULT '{}' NOT NULL,
-	"unconfirmed_asks" integer DEFAULT 0 NOT NULL,
-	"unconfirmed_due_at" timestamp with time zone,
 	"unavailable" "tstzmultirange" DEFAULT '{}' NOT NULL,
 	"last_candle" timestamp with time zone,
 	"candle_count" integer DEFAULT 0 NOT NULL,
@@ -217,6 +215,15 @@ CREATE TABLE "tracked_symbols" (
 	CONSTRAINT "tracked_symbols_asset_class" CHECK ("tracked_symbols"."asset_class" in ('crypto', 'equity', 'fx'))
 );
 --> statement-breakpoint
+CREATE TABLE "unconfirmed_ranges" (
+	"series_id" integer NOT NULL,
+	"range" "tstzrange" NOT NULL,
+	"asks" integer NOT NULL,
+	"due_at" timestamp with time zone NOT NULL,
+	"created_at" timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+	CONSTRAINT "unconfirmed_ranges_series_id_range_pk" PRIMARY KEY("series_id","range")
+);
+--> statement-breakpoint
 CREATE TABLE "workers" (
 	"worker_id" uuid PRIMARY KEY NOT NULL,
 	"host" text NOT NULL,
@@ -234,6 +241,7 @@ ALTER TABLE "backfill_runs" ADD CONSTRAINT "backfill_runs_series_id_series_serie
 ALTER TABLE "execution_attempts" ADD CONSTRAINT "execution_attempts_execution_id_backfill_state_persistent_execution_id_fk" FOREIGN KEY ("execution_id") REFERENCES "public"."backfill_state_persistent"("execution_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "series_coverage" ADD CONSTRAINT "series_coverage_series_id_series_series_id_fk" FOREIGN KEY ("series_id") REFERENCES "public"."series"("series_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "symbol_failure_tracking" ADD CONSTRAINT "symbol_failure_tracking_series_id_series_series_id_fk" FOREIGN KEY ("series_id") REFERENCES "public"."series"("series_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "unconfirmed_ranges" ADD CONSTRAINT "unconfirmed_ranges_series_id_series_series_id_fk" FOREIGN KEY ("series_id") REFERENCES "public"."series"("series_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "audit_log_subject" ON "audit_log" USING btree ("subject");--> statement-breakpoint
 CREATE INDEX "candle_revisions_series_time" ON "candle_revisions" USING btree ("series_id","time");--> statement-breakpoint
 CREATE INDEX "bsp_pending_due" ON "backfill_state_persistent" USING btree ("not_before") WHERE "backfill_state_persistent"."status" = 'pending';--> statement-breakpoint

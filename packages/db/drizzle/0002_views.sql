@@ -8,7 +8,9 @@ CREATE VIEW tracked_series AS
   SELECT s.series_id, s.provider, s.symbol, s.timeframe, s.origin, t.asset_class, t.calendar, t.active,
          t.schedule_override,
          greatest(s.history_start, t.listed_at) AS wanted_from,
-         least(s.history_end, t.delisted_at) AS wanted_to
+         -- Never before the start, or no range could be made of the two.
+         CASE WHEN s.history_end IS NOT NULL OR t.delisted_at IS NOT NULL
+           THEN greatest(least(s.history_end, t.delisted_at), s.history_start, t.listed_at) END AS wanted_to
   FROM series s
   JOIN tracked_symbols t ON t.provider = s.provider AND t.symbol = s.symbol AND s.timeframe = ANY (t.timeframes);
 --> statement-breakpoint
@@ -28,9 +30,12 @@ BEGIN
 END $$;
 --> statement-breakpoint
 -- What needs no asking: covered, unavailable, or unconfirmed and not yet due.
-CREATE FUNCTION settled_of(c series_coverage) RETURNS tstzmultirange LANGUAGE sql VOLATILE
-  RETURN c.covered + c.unavailable
-    + CASE WHEN c.unconfirmed_due_at > clock_timestamp() THEN c.unconfirmed ELSE '{}'::tstzmultirange END;
+CREATE FUNCTION settled_of(c series_coverage) RETURNS tstzmultirange LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF isempty(c.unconfirmed) THEN RETURN c.covered + c.unavailable; END IF;
+  RETURN c.covered + c.unavailable + coalesce((SELECT range_agg(u.range) FROM unconfirmed_ranges u
+    WHERE u.series_id = c.series_id AND u.due_at > clock_timestamp()), '{}');
+END $$;
 --> statement-breakpoint
 -- Keeps series (and their coverage rows) in step with the watchlist, cancels the work of what was paused or removed
 -- in the same statement (T11), lifts cancellations of what was resumed, and tells the producer at once.

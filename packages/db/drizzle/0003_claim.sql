@@ -62,7 +62,7 @@ BEGIN
     v_missing := tstzmultirange(v_range) * tstzmultirange(tstzrange(s.wanted_from, s.wanted_to)) - settled_of(c);
     v_reread := coalesce(e.reread, '{}');
     IF e.execution_id IS NULL AND NOT isempty(v_missing) THEN
-      v_reread := tstzmultirange(v_range) * tstzmultirange(tstzrange(from_ms(x.reread), upper(v_range)));
+      v_reread := tstzmultirange(v_range) * tstzmultirange(tstzrange(least(from_ms(x.reread), upper(v_range)), upper(v_range)));
     END IF;
     IF e.execution_id IS NULL THEN
       INSERT INTO backfill_state_persistent AS b (execution_id, series_id, symbol, asset_class, timeframe, kind, slot,

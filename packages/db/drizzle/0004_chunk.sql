@@ -14,7 +14,7 @@ DECLARE
   e backfill_state_persistent; c series_coverage; v_origin text;
   v_from timestamptz; v_to timestamptz; v_count int := coalesce(cardinality(p_time), 0);
   v_rejected int := coalesce(jsonb_array_length(p_rejected), 0); v_left tstzmultirange;
-  v_unconfirmed tstzmultirange; v_asks int;
+  v_unconfirmed tstzmultirange; v_covered tstzmultirange;
 BEGIN
   inserted := 0; updated := 0; unchanged := 0;
   SELECT * INTO e FROM backfill_state_persistent
@@ -53,16 +53,15 @@ BEGIN
   END IF;
 
   SELECT * INTO c FROM series_coverage WHERE series_id = e.series_id FOR UPDATE;
-  v_unconfirmed := c.unconfirmed + p_unconfirmed - (c.covered + p_proven) - p_unavailable;
-  v_asks := CASE WHEN isempty(v_unconfirmed) THEN 0 WHEN isempty(p_unconfirmed) THEN c.unconfirmed_asks
-    ELSE c.unconfirmed_asks + 1 END;
+  v_covered := c.covered + p_proven;
+  v_unconfirmed := '{}';
+  IF NOT (isempty(c.unconfirmed) AND isempty(p_unconfirmed)) THEN
+    SELECT u.unconfirmed, v_covered + u.agreed INTO v_unconfirmed, v_covered FROM note_unconfirmed(
+      e.series_id, p_unconfirmed, v_covered + c.unavailable + p_unavailable, greatest(c.last_candle, v_to)) u;
+  END IF;
   UPDATE series_coverage SET
-    covered = c.covered + p_proven,
+    covered = v_covered, unconfirmed = v_unconfirmed,
     unavailable = CASE WHEN isempty(p_unavailable) THEN c.unavailable ELSE c.unavailable + p_unavailable - p_proven END,
-    unconfirmed = v_unconfirmed, unconfirmed_asks = v_asks,
-    -- asked again after 1 minute, then 2, 4 … 24 hours at most
-    unconfirmed_due_at = CASE WHEN isempty(v_unconfirmed) THEN null WHEN isempty(p_unconfirmed) THEN c.unconfirmed_due_at
-      ELSE clock_timestamp() + least(interval '24 hours', interval '1 minute' * 2 ^ least(v_asks - 1, 12)) END,
     last_candle = greatest(c.last_candle, v_to),
     candle_count = c.candle_count + inserted
     WHERE series_id = e.series_id RETURNING * INTO c;
@@ -117,6 +116,34 @@ BEGIN
       p_answered[x.n], p_proven[x.n], p_unconfirmed[x.n], p_unavailable[x.n],
       p_rejected -> (x.n - 1), p_requests[x.n], p_origins[x.n]) c;
   END LOOP;
+END $$;
+--> statement-breakpoint
+-- What two answers did not agree on is asked again after 1 minute, then 2, 4 … 24 hours at most, each stretch by its
+-- own count. Where a third request on its own still shows nothing, and later candles are there, nothing it is.
+CREATE FUNCTION note_unconfirmed(
+  p_series int, p_unconfirmed tstzmultirange, p_settled tstzmultirange, p_last_candle timestamptz,
+  OUT unconfirmed tstzmultirange, OUT agreed tstzmultirange
+) LANGUAGE plpgsql AS $$
+DECLARE v_again tstzmultirange := p_unconfirmed - p_settled;
+BEGIN
+  WITH old AS (
+    DELETE FROM unconfirmed_ranges u WHERE u.series_id = p_series AND u.range && (v_again + p_settled) RETURNING u.*
+  ), again AS (
+    SELECT unnest(tstzmultirange(o.range) * v_again) AS range, o.asks + 1 AS asks FROM old o
+  ), over AS (
+    SELECT range_agg(range) AS ranges FROM again WHERE asks >= 3 AND upper(range) <= p_last_candle
+  ), kept AS (
+    INSERT INTO unconfirmed_ranges (series_id, range, asks, due_at)
+    SELECT p_series, unnest(tstzmultirange(o.range) - v_again - p_settled), o.asks, o.due_at FROM old o
+    UNION ALL
+    SELECT p_series, unnest(tstzmultirange(a.range) - coalesce(over.ranges, '{}')), a.asks,
+      clock_timestamp() + least(interval '24 hours', interval '1 minute' * 2 ^ least(a.asks - 1, 11)) FROM again a, over
+    UNION ALL
+    SELECT p_series, unnest(v_again - coalesce((SELECT range_agg(o.range) FROM old o), '{}')), 1,
+      clock_timestamp() + interval '1 minute'
+  )
+  SELECT coalesce(ranges, '{}') INTO agreed FROM over;
+  SELECT coalesce(range_agg(u.range), '{}') INTO unconfirmed FROM unconfirmed_ranges u WHERE u.series_id = p_series;
 END $$;
 --> statement-breakpoint
 -- Candles of which some may be stored already: new ones are inserted, differing ones (bitwise) become revisions.

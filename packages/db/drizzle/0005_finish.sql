@@ -57,18 +57,18 @@ RETURNS void LANGUAGE sql AS $$
 $$;
 --> statement-breakpoint
 -- T7: failed for good, with the streak in the same statement. The planner leaves the stretch alone for 1 hour, then
--- twice as long with each failure in a row, 24 hours at most.
+-- twice as long with each earlier failure on it, 24 hours at most. Tails come again by themselves: they do not count.
 CREATE FUNCTION fail_row(e backfill_state_persistent, p_code text, p_message text) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE v_streak int;
+DECLARE v_before int := (SELECT count(*) FROM backfill_state_persistent o WHERE o.series_id = e.series_id
+  AND o.status = 'failed' AND o.kind <> 'tail' AND e.kind <> 'tail' AND o.range && e.range);
 BEGIN
   INSERT INTO symbol_failure_tracking AS f (series_id, provider, symbol, streak, last_failure_at, error_code, error_message)
     SELECT e.series_id, s.provider, s.symbol, 1, clock_timestamp(), p_code, p_message
     FROM series s WHERE s.series_id = e.series_id
     ON CONFLICT (series_id) DO UPDATE SET streak = f.streak + 1, last_failure_at = clock_timestamp(),
-      error_code = excluded.error_code, error_message = excluded.error_message
-    RETURNING streak INTO v_streak;
+      error_code = excluded.error_code, error_message = excluded.error_message;
   UPDATE backfill_state_persistent SET status = 'failed', worker_id = null, completed_at = clock_timestamp(),
     tries = tries + 1, error_code = p_code, error_message = p_message,
-    replan_after = clock_timestamp() + least(interval '24 hours', interval '1 hour' * 2 ^ least(v_streak - 1, 5))
+    replan_after = clock_timestamp() + least(interval '24 hours', interval '1 hour' * 2 ^ least(v_before, 5))
     WHERE execution_id = e.execution_id;
 END $$;

@@ -28,7 +28,9 @@ CREATE FUNCTION retry_executions(p_ids uuid[], p_actor text) RETURNS uuid[] LANG
 DECLARE v_retried uuid[];
 BEGIN
   WITH locked AS (
-    SELECT execution_id FROM backfill_state_persistent WHERE execution_id = ANY (p_ids) AND status = 'failed'
+    -- Nothing would ever bring a job to a row whose symbol is no longer tracked.
+    SELECT execution_id FROM backfill_state_persistent e WHERE execution_id = ANY (p_ids) AND status = 'failed'
+      AND EXISTS (SELECT 1 FROM tracked_series t WHERE t.series_id = e.series_id)
     ORDER BY series_id, execution_id FOR UPDATE
   ), retried AS (
     UPDATE backfill_state_persistent e SET status = 'pending', pending_reason = 'asked_again', completed_at = null,
@@ -53,6 +55,7 @@ BEGIN
   UPDATE series SET history_start = from_ms(p_from) WHERE series_id = p_series AND history_start > from_ms(p_from);
   UPDATE backfill_state_persistent SET cancel_stands = false, replan_after = null
     WHERE series_id = p_series AND range && v_range AND (cancel_stands OR status = 'failed');
+  UPDATE unconfirmed_ranges SET due_at = clock_timestamp() WHERE series_id = p_series AND range && v_range;
   INSERT INTO audit_log (actor, action, subject, detail)
     VALUES (p_actor, 'run.start', p_run::text, jsonb_build_object('series_id', p_series, 'range', v_range::text));
   PERFORM pg_notify('candlefleet', 'watchlist');

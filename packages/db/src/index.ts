@@ -13,7 +13,12 @@ export {
   type TailClaim,
   createClaimer,
 } from './queries/claim-executions.js';
-export { type PlanningHorizon, type SeriesWithMissing, findMissing } from './queries/find-missing.js';
+export {
+  type PlanningHorizon,
+  type SeriesWithMissing,
+  countOutstanding,
+  findMissing,
+} from './queries/find-missing.js';
 export { type Finish, type FinishAnswer, createFinisher } from './queries/finish-executions.js';
 export { type Lease, endLease, renewLease } from './queries/keep-lease.js';
 export {

@@ -34,18 +34,20 @@ export interface ExecutionState {
 export async function createFleetFixture(minutes = 100) {
   const database = await createTestDatabase();
   const db = connectDatabase({ url: database.url, applicationName: 'test', poolSize: 8 });
-  await trackSymbol(
-    db,
-    {
-      ...SYMBOL,
-      assetClass: 'crypto',
-      calendar: '24x7',
-      timeframes: ['1m'],
-      historyFromMs: START,
-      historyToMs: START + minutes * MINUTE,
-    },
-    'test',
-  );
+  const track = () =>
+    trackSymbol(
+      db,
+      {
+        ...SYMBOL,
+        assetClass: 'crypto',
+        calendar: '24x7',
+        timeframes: ['1m'],
+        historyFromMs: START,
+        historyToMs: START + minutes * MINUTE,
+      },
+      'test',
+    );
+  await track();
   const [series] = await db.sql<{ id: number }[]>`select series_id as id from series`;
   const seriesId = series?.id ?? 0;
   const claimers = new Map<string, ReturnType<typeof createClaimer>>();
@@ -58,6 +60,7 @@ export async function createFleetFixture(minutes = 100) {
 
   return {
     db,
+    track,
     seriesId,
     range,
     async close() {

@@ -1,10 +1,10 @@
-import { newExecutionId } from '@candlefleet/core';
+import { newExecutionId, type Range } from '@candlefleet/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { cancelExecutions, retryExecutions } from '../src/queries/change-executions.js';
-import { findMissing } from '../src/queries/find-missing.js';
+import { countOutstanding, findMissing } from '../src/queries/find-missing.js';
 import { listDueExecutions } from '../src/queries/plan-executions.js';
 import { reapExecutions } from '../src/queries/reap-executions.js';
-import { startRun } from '../src/queries/runs.js';
+import { readRun, startRun } from '../src/queries/runs.js';
 import { setSymbolActive, trackSymbol, untrackSymbol } from '../src/queries/watchlist.js';
 import {
   candles,
@@ -25,9 +25,9 @@ beforeAll(async () => {
 beforeEach(async () => {
   const { sql } = fleet.db;
   await sql`truncate backfill_state_persistent, execution_attempts, market_data, candle_revisions, rejected_candles,
-    symbol_failure_tracking, workers, backfill_runs cascade`;
-  await sql`update series_coverage set covered = '{}', unconfirmed = '{}', unavailable = '{}', unconfirmed_asks = 0,
-    unconfirmed_due_at = null, last_candle = null, candle_count = 0`;
+    symbol_failure_tracking, workers, backfill_runs, unconfirmed_ranges cascade`;
+  await sql`update series_coverage set covered = '{}', unconfirmed = '{}', unavailable = '{}', last_candle = null,
+    candle_count = 0`;
   await sql`update series set origin = null`;
   await setSymbolActive(fleet.db, { ...SYMBOL, active: true }, 'test');
   worker = await fleet.worker();
@@ -40,6 +40,19 @@ const missingNow = async () => {
   ]);
   return found.flatMap((one) => one.missing);
 };
+
+/** What is unconfirmed, in the series' minutes. */
+const unconfirmed = async () => [
+  ...(await fleet.db.sql<{ from: number; to: number; asks: number; dueInMinutes: number }[]>`
+    select ((to_ms(lower(range)) - ${START}) / ${MINUTE})::int as from,
+      ((to_ms(upper(range)) - ${START}) / ${MINUTE})::int as to, asks,
+      round(extract(epoch from due_at - clock_timestamp()) / 60)::int as "dueInMinutes"
+    from unconfirmed_ranges order by range`),
+];
+
+/** A chunk that shows nothing of these stretches. */
+const doubt = (held: Parameters<FleetFixture['chunk']>[0], ranges: Range[]) =>
+  fleet.chunk(held, 0, 0, { candles: [], proven: [], answered: [], unconfirmed: ranges });
 
 describe('T1, planning', () => {
   test('writes a pending row, and none on a stretch that a pending or running one has', async () => {
@@ -72,6 +85,53 @@ describe('T1, planning', () => {
       .sql`update backfill_state_persistent set replan_after = clock_timestamp() - interval '1 s' where status = 'failed'`;
     expect(await missingNow()).toEqual([range(10, 20), range(40, 100)]);
     expect(taken).toBeTruthy();
+  });
+
+  test('a stretch that fails again and again is left alone for 1 hour, then 2, 4 … 24; tails that fail do not count', async () => {
+    const hours: number[] = [];
+    for (let n = 0; n < 7; n += 1) {
+      await fleet.finish(await fleet.claimed(worker, await fleet.planned(0, 10)), 'failed');
+      const [row] = await fleet.db.sql<
+        { hours: number }[]
+      >`select extract(epoch from replan_after - clock_timestamp())
+        / 3600 as hours from backfill_state_persistent order by completed_at desc limit 1`;
+      hours.push(Math.round(Number(row?.hours)));
+    }
+    expect(hours).toEqual([1, 2, 4, 8, 16, 24, 24]);
+    await fleet.finish(await fleet.claimed(worker, await fleet.planned(10, 20)), 'failed');
+    expect(await missingNow()).toEqual([range(20, 100)]);
+    const [other] = await fleet.db.sql<
+      { hours: number }[]
+    >`select extract(epoch from replan_after - clock_timestamp())
+      / 3600 as hours from backfill_state_persistent order by completed_at desc limit 1`;
+    expect(Math.round(Number(other?.hours))).toBe(1);
+  });
+
+  test('what is under way is counted by provider, tails apart, also when nothing else of a series is missing', async () => {
+    await fleet.planned(0, 60);
+    await fleet.claimed(worker, await fleet.planned(60, 100));
+    expect(await missingNow()).toEqual([]);
+    expect([...(await countOutstanding(fleet.db))]).toEqual([['test', 2]]);
+  });
+
+  test("a person's run is not over because its stretch failed before", async () => {
+    await fleet.finish(await fleet.claimed(worker, await fleet.planned(30, 40)), 'failed');
+    const request = { requestedBy: 'me', candlesEstimated: 10, requestsEstimated: 1 };
+    const runId = await startRun(fleet.db, { seriesId: fleet.seriesId, range: range(30, 40), ...request });
+    expect(await readRun(fleet.db, runId)).toMatchObject({
+      setAside: 0,
+      unfinished: 0,
+      missing: [range(30, 40)],
+    });
+    await fleet.finish(await fleet.claimed(worker, await fleet.planned(30, 40)), 'failed');
+    expect(await readRun(fleet.db, runId)).toMatchObject({ setAside: 1 });
+  });
+
+  test("a person's run asks at once for what is unconfirmed", async () => {
+    await doubt(await fleet.claimed(worker, await fleet.planned(0, 10)), [range(2, 4)]);
+    const request = { requestedBy: 'me', candlesEstimated: 10, requestsEstimated: 1 };
+    const runId = await startRun(fleet.db, { seriesId: fleet.seriesId, range: range(2, 4), ...request });
+    expect(await readRun(fleet.db, runId)).toMatchObject({ missing: [range(2, 4)] });
   });
 
   test("a person's run lifts what a person cancelled, and what failed", async () => {
@@ -161,6 +221,11 @@ describe('T2, claiming', () => {
     await fleet.chunk(tail, 0, 10);
     const next = await fleet.claimed(worker, newExecutionId(), fleet.tail(1, 11, 11));
     expect(next.todo).toEqual([range(8, 11)]);
+  });
+
+  test('a tail of which the series wants only what lies before the revision window reads nothing again', async () => {
+    const tail = await fleet.claimed(worker, newExecutionId(), fleet.tail(90, 110, 110));
+    expect(tail).toMatchObject({ range: range(90, 100), todo: [range(90, 100)] });
   });
 
   test('a tail of a series that has ended is gone; one whose candles have not closed is not yet', async () => {
@@ -265,29 +330,42 @@ describe('T4 and T5, chunks', () => {
       await fleet.chunk(held, 7, 7, { candles: [], proven: [], unavailable: [range(7, 10)] }),
     ).toMatchObject({ outcome: 'completed' });
     expect(await missingNow()).toEqual([range(10, 100)]);
-    await fleet.db.sql`update series_coverage set unconfirmed_due_at = clock_timestamp() - interval '1 s'`;
+    await fleet.db.sql`update unconfirmed_ranges set due_at = clock_timestamp() - interval '1 s'`;
     expect(await missingNow()).toEqual([range(4, 7), range(10, 100)]);
   });
 
   test('an unconfirmed stretch is asked again later and later, and forgotten once it is proven', async () => {
-    const dueIn = async () => {
-      const [row] = await fleet.db.sql<{ s: number }[]>`
-        select extract(epoch from unconfirmed_due_at - clock_timestamp())::float8 as s from series_coverage`;
-      return Math.round((row?.s ?? 0) / 60);
-    };
     const held = await fleet.claimed(worker, await fleet.planned(0, 10));
-    const ask = () =>
-      fleet.chunk(held, 0, 0, { candles: [], proven: [], answered: [], unconfirmed: [range(0, 2)] });
     const waits: number[] = [];
     for (let n = 0; n < 4; n += 1) {
-      await ask();
-      waits.push(await dueIn());
+      await doubt(held, [range(0, 2)]);
+      waits.push(...(await unconfirmed()).map((one) => one.dueInMinutes));
     }
     expect(waits).toEqual([1, 2, 4, 8]);
     await fleet.chunk(held, 0, 2);
-    const [row] = await fleet.db
-      .sql`select isempty(unconfirmed) as empty, unconfirmed_asks as asks from series_coverage`;
-    expect(row).toEqual({ empty: true, asks: 0 });
+    expect(await unconfirmed()).toEqual([]);
+  });
+
+  test('each unconfirmed stretch has its own count: a new one is soon asked again, a part goes on with the count of the whole', async () => {
+    const held = await fleet.claimed(worker, await fleet.planned(0, 10));
+    for (let n = 0; n < 3; n += 1) await doubt(held, [range(0, 4)]);
+    await doubt(held, [range(6, 7)]);
+    await fleet.chunk(held, 1, 2);
+    await doubt(held, [range(2, 5)]);
+    expect(await unconfirmed()).toEqual([
+      { from: 0, to: 1, asks: 3, dueInMinutes: 4 },
+      { from: 2, to: 4, asks: 4, dueInMinutes: 8 },
+      { from: 4, to: 5, asks: 1, dueInMinutes: 1 },
+      { from: 6, to: 7, asks: 1, dueInMinutes: 1 },
+    ]);
+  });
+
+  test('what three requests do not show although later candles are there is certain; what may still come is not', async () => {
+    const held = await fleet.claimed(worker, await fleet.planned(0, 10));
+    await fleet.chunk(held, 4, 6);
+    for (let n = 0; n < 3; n += 1) await doubt(held, [range(2, 4), range(8, 10)]);
+    expect(await fleet.covered()).toEqual([2, 3, 4, 5]);
+    expect(await unconfirmed()).toMatchObject([{ from: 8, to: 10, asks: 3 }]);
   });
 
   test('candles from another host than the first are refused by name, and nothing is stored', async () => {
@@ -412,6 +490,18 @@ describe('T9, the renewal', () => {
 });
 
 describe('T10, a retry by a person', () => {
+  test('is refused where the symbol is no longer tracked: nothing would bring it a job', async () => {
+    const failed = await fleet.claimed(worker, await fleet.planned(0, 10));
+    await fleet.finish(failed, 'failed');
+    await untrackSymbol(fleet.db, SYMBOL.provider, SYMBOL.symbol, 'test');
+    try {
+      expect(await retryExecutions(fleet.db, [failed.executionId], 'me')).toEqual([]);
+      expect(await fleet.state(failed.executionId)).toMatchObject({ status: 'failed' });
+    } finally {
+      await fleet.track();
+    }
+  });
+
   test('continues the same execution: retry_count + 1, counters from the start, an audit row; only what failed', async () => {
     const failed = await fleet.claimed(worker, await fleet.planned(0, 10));
     await fleet.finish(failed, 'failed');

@@ -19,6 +19,7 @@ export function startDuty(options: {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
   let isWanted = false;
+  let isWoken = false;
   let isClosed = false;
 
   function schedule(delayMs: number): void {
@@ -32,6 +33,7 @@ export function startDuty(options: {
       return;
     }
     isWanted = false;
+    isWoken = false;
     running = work()
       // The edge of the producer: a duty that fails is told and done again.
       .catch((error: unknown) => log.error({ err: error, duty: name }, 'duty failed; it is tried again'))
@@ -43,7 +45,12 @@ export function startDuty(options: {
 
   run();
   return {
-    wake: () => (running ? (isWanted = true) : schedule(GATHER_MS)),
+    wake() {
+      if (running) isWanted = true;
+      // Only the first one sets the clock: wakes that never end would put the work off for ever.
+      else if (!isWoken) schedule(GATHER_MS);
+      isWoken = true;
+    },
     async close() {
       isClosed = true;
       clearTimeout(timer);

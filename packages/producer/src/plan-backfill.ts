@@ -5,10 +5,13 @@ import {
   lastClosedOpen,
   spreadWindowMs,
   TAIL_GRACE_MS,
+  tailWindow,
   TIMEFRAMES,
   type ProviderTraits,
+  type Range,
 } from '@candlefleet/core';
 import {
+  countOutstanding,
   endRun,
   findMissing,
   listOpenRuns,
@@ -39,17 +42,19 @@ const PER_PROVIDER = 32;
  * Answers how many were written.
  */
 export async function planBackfill(deps: PlanDeps): Promise<number> {
-  const horizons = await horizonsOf(deps);
+  const nowMs = await deps.now();
+  const horizons = await horizonsOf(deps, nowMs);
   if (horizons.length === 0) return 0;
   const missing = await findMissing(deps.db, horizons);
   const runs = await closeSettledRuns(deps, await listOpenRuns(deps.db));
-  const room = roomPerProvider(missing);
+  const outstanding = await countOutstanding(deps.db);
   let planned = 0;
   for (const series of missing) {
-    const plan = planOf(series, runs, room.get(series.provider) ?? PER_PROVIDER);
+    const underWay = outstanding.get(series.provider) ?? 0;
+    const plan = planOf(deps, series, { runs, nowMs, room: PER_PROVIDER - underWay });
     if (plan.slices.length === 0) continue;
     const ids = await planExecutions(deps.db, plan);
-    room.set(series.provider, (room.get(series.provider) ?? PER_PROVIDER) - ids.length);
+    outstanding.set(series.provider, underWay + ids.length);
     planned += ids.length;
   }
   if (planned > 0) deps.log.info({ planned }, 'executions planned');
@@ -57,8 +62,7 @@ export async function planBackfill(deps: PlanDeps): Promise<number> {
 }
 
 /** Up to where to look: the newest candle whose tail should have come by now. */
-async function horizonsOf(deps: PlanDeps): Promise<PlanningHorizon[]> {
-  const nowMs = await deps.now();
+async function horizonsOf(deps: PlanDeps, nowMs: number): Promise<PlanningHorizon[]> {
   const calendars = new Map(
     (await listTrackedSeries(deps.db)).map((s) => [`${s.provider} ${s.calendar}`, s]),
   );
@@ -83,25 +87,34 @@ async function closeSettledRuns(deps: PlanDeps, runs: readonly OpenRun[]): Promi
   return open;
 }
 
-function roomPerProvider(missing: readonly SeriesWithMissing[]): Map<string, number> {
-  const room = new Map<string, number>();
-  for (const { provider, outstanding } of missing) {
-    room.set(provider, (room.get(provider) ?? PER_PROVIDER) - outstanding);
-  }
-  return room;
-}
-
 /** What a person asked for comes before the rest of the series' history. */
-function planOf(series: SeriesWithMissing, runs: readonly OpenRun[], room: number): Plan {
-  const { seriesId } = series;
+function planOf(
+  deps: PlanDeps,
+  series: SeriesWithMissing,
+  { runs, nowMs, room }: { runs: readonly OpenRun[]; nowMs: number; room: number },
+): Plan {
+  const { seriesId, timeframe } = series;
   const calendar = calendarOf(series.calendar);
   const maxSlices = Math.max(0, Math.min(room, PER_SERIES - series.outstanding));
-  const cut = (missing: SeriesWithMissing['missing']) =>
-    cutSlices(missing, { calendar, timeframe: series.timeframe, maxSlices });
+  const tailFromMs = tailWindow({ calendar, timeframe }, deps.traitsOf(series.provider), nowMs).fromMs;
+  const cut = (missing: readonly Range[]) =>
+    cutSlices(splitAt(missing, tailFromMs), { calendar, timeframe, maxSlices });
   for (const run of runs) {
     if (run.seriesId !== seriesId) continue;
     const slices = cut(intersectRanges(series.missing, [run.range]));
     if (slices.length > 0) return { seriesId, kind: 'manual', runId: run.runId, slices };
   }
   return { seriesId, kind: 'history', slices: cut(series.missing) };
+}
+
+/** Cuts also where the tail begins: it is held up by what overlaps it, and then for no more than a page. */
+function splitAt(ranges: readonly Range[], atMs: number): Range[] {
+  return ranges.flatMap((range) =>
+    range.fromMs < atMs && atMs < range.toMs
+      ? [
+          { fromMs: range.fromMs, toMs: atMs },
+          { fromMs: atMs, toMs: range.toMs },
+        ]
+      : [range],
+  );
 }

@@ -24,8 +24,11 @@ export interface SyncDeps {
 
 /** Writes to the queue under way at once. */
 const IN_FLIGHT = 500;
-/** A scheduler whose next slot lies this far back, beyond two cadences, is dead (HAZARDS 1). */
-const OVERDUE_GRACE_MS = 60_000;
+/**
+ * A scheduler adds its next job when the last one starts: one without a job of its next slot never fires again
+ * (HAZARDS 1). One that was read while it fired looks like that for a moment, around its slot.
+ */
+const FIRING_MS = 60_000;
 
 /** Makes the queue's schedulers what the watchlist says, by difference (DESIGN §5.10). */
 export async function syncSchedulers(deps: SyncDeps): Promise<void> {
@@ -120,9 +123,12 @@ async function syncQueue(
 
 function isWrong(spec: SchedulerSpec, actual: Scheduler | undefined, nowMs: number): boolean {
   if (!actual) return true;
-  if ('pattern' in spec) return actual.pattern !== spec.pattern;
-  if (actual.everyMs !== spec.everyMs || actual.offsetMs !== spec.offsetMs) return true;
-  return !actual.hasPendingJob && actual.nextMs < nowMs - 2 * spec.everyMs - OVERDUE_GRACE_MS;
+  const isAsWanted =
+    'pattern' in spec
+      ? actual.pattern === spec.pattern
+      : actual.everyMs === spec.everyMs && actual.offsetMs === spec.offsetMs;
+  const isDead = !actual.hasPendingJob && Math.abs(nowMs - actual.nextMs) > FIRING_MS;
+  return !isAsWanted || isDead;
 }
 
 async function inFlight<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

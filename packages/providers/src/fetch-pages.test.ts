@@ -37,7 +37,13 @@ function honest(minutes: readonly number[], isFromFirstCandle: boolean): Request
 
 async function fetchAll(
   ask: RequestCandles,
-  options: { isFromFirstCandle: boolean; pageLimit: number; omits?: boolean; reach?: number },
+  options: {
+    isFromFirstCandle: boolean;
+    pageLimit: number;
+    omits?: boolean;
+    reach?: number;
+    range?: { fromMs: number; toMs: number };
+  },
 ) {
   const pages: CandlePage[] = [];
   const request = {
@@ -46,6 +52,7 @@ async function fetchAll(
     calendar: alwaysOpen,
     fromMs: 0,
     toMs: MINUTES * M,
+    ...options.range,
     urgent: false,
     signal: new AbortController().signal,
   };
@@ -126,4 +133,41 @@ describe('fetchPages, from any honest exchange', () => {
     expect(unavailable[0]?.fromMs).toBe(0);
     expect(Math.min(...asked)).toBe(unavailable[0]?.toMs);
   });
+
+  test('what is not there before the last candle is settled in one pass, however sparse the series', async () => {
+    const withLast = anyMinutes.map((minutes) => [
+      ...minutes.filter((minute) => minute < MINUTES - 1),
+      MINUTES - 1,
+    ]);
+    await fc.assert(
+      fc.asyncProperty(withLast, fc.integer({ min: 8, max: 25 }), async (minutes, pageLimit) => {
+        const pages = await fetchAll(honest(minutes, true), { isFromFirstCandle: true, pageLimit });
+        expect(pages.flatMap((page) => page.unconfirmed)).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('a range that starts or ends off the grid is answered whole, and one without a candle needs no asking', async () => {
+    const minutes = Array.from({ length: MINUTES }, (_, n) => n);
+    const range = { fromMs: 2.5 * M, toMs: 7.25 * M };
+    const pages = await fetchAll(honest(minutes, true), { isFromFirstCandle: true, pageLimit: 3, range });
+    expect(normalizeRanges(pages.flatMap((page) => page.proven))).toEqual([range]);
+    expect(pages.flatMap((page) => page.candles).map((candle) => candle.openMs / M)).toEqual([3, 4, 5, 6, 7]);
+
+    const between = { fromMs: 2.5 * M, toMs: 2.75 * M };
+    const none = await fetchAll(honest(minutes, true), {
+      isFromFirstCandle: true,
+      pageLimit: 3,
+      range: between,
+    });
+    expect(none).toMatchObject([{ asked: between, proven: [between], requests: 0 }]);
+  });
+});
+
+test('an exchange that answers with its newest candles, whatever it is asked, proves nothing about the asked window', async () => {
+  const newest = Array.from({ length: 10 }, (_, n) => candleAt(500 + n));
+  const pages = await fetchAll(async () => newest, { isFromFirstCandle: false, pageLimit: 10 });
+  expect(pages.flatMap((page) => [...page.candles, ...page.proven])).toEqual([]);
+  expect(normalizeRanges(pages.flatMap((page) => page.unconfirmed))).toEqual(whole);
 });

@@ -5,8 +5,10 @@ import {
   lastClosedOpen,
   normalizeRanges,
   openAtOrAfter,
+  REACH_MARGIN,
   subtractRanges,
   unionRanges,
+  type Assessment,
   type Candle,
   type CandlePage,
   type Clock,
@@ -33,8 +35,6 @@ export interface PagingOptions {
 
 /** How many candles before a hole the confirming request starts: it makes another window of it, with a witness. */
 const WITNESSES = 3;
-/** Candles that may close between our look at the clock and the provider's answer. */
-const REACH_MARGIN = 2;
 
 /**
  * Pages from `fromMs` on until the range is answered. What an answer does not show although the calendar expects it is
@@ -45,15 +45,16 @@ export async function* fetchPages(
   request: FetchRequest,
   options: PagingOptions,
 ): AsyncGenerator<CandlePage> {
-  const { calendar, timeframe, toMs } = request;
-  let cursorMs = openAtOrAfter(calendar, timeframe, request.fromMs);
+  const { toMs } = request;
+  let cursorMs = request.fromMs;
   const reachMs = reachStart(request, options);
   if (reachMs > cursorMs) {
-    yield beyondReach({ fromMs: cursorMs, toMs: Math.min(reachMs, toMs) });
-    cursorMs = reachMs;
+    const range = { fromMs: cursorMs, toMs: Math.min(reachMs, toMs) };
+    yield { ...UNASKED, asked: range, unavailable: [range] };
+    cursorMs = range.toMs;
   }
   while (cursorMs < toMs) {
-    const page = await fetchPage(ask, request, options, cursorMs);
+    const page = await fetchPage({ ask, request, options }, cursorMs);
     if (page.asked.toMs <= cursorMs)
       throw new Error(`paging stands still at ${new Date(cursorMs).toISOString()}`);
     yield page;
@@ -61,139 +62,142 @@ export async function* fetchPages(
   }
 }
 
+const UNASKED = { candles: [], proven: [], unconfirmed: [], unavailable: [], requests: 0, confirmations: 0 };
+
 function reachStart({ calendar, timeframe }: FetchRequest, { traits, clock }: PagingOptions): number {
   if (traits.reachCandles === undefined) return Number.NEGATIVE_INFINITY;
   const last = lastClosedOpen(calendar, timeframe, 0, clock.nowMs());
   return calendar.stepOpen(timeframe, last, REACH_MARGIN + 1 - traits.reachCandles);
 }
 
-function beyondReach(range: Range): CandlePage {
-  return {
-    asked: range,
-    candles: [],
-    proven: [],
-    unconfirmed: [],
-    unavailable: [range],
-    requests: 0,
-    confirmations: 0,
-  };
+interface Paging {
+  readonly ask: RequestCandles;
+  readonly request: FetchRequest;
+  readonly options: PagingOptions;
 }
 
-async function fetchPage(
-  ask: RequestCandles,
-  request: FetchRequest,
-  { traits, isFromFirstCandle }: PagingOptions,
-  fromMs: number,
-): Promise<CandlePage> {
-  const { calendar, timeframe, toMs } = request;
-  const limit = Math.min(traits.pageLimit, calendar.countExpected(timeframe, { fromMs, toMs }));
-  const windowEndMs = Math.min(toMs, calendar.stepOpen(timeframe, fromMs, limit));
-  const first = await ask({ request, purpose: 'candles', fromMs, limit });
-  const lastMs = first.reduce((latest, candle) => Math.max(latest, candle.openMs), Number.NEGATIVE_INFINITY);
+async function fetchPage(paging: Paging, fromMs: number): Promise<CandlePage> {
+  const { calendar, timeframe, toMs } = paging.request;
+  const { traits } = paging.options;
+  const expected = calendar.countExpected(timeframe, { fromMs, toMs });
+  // No candle opens there: that needs no asking.
+  if (expected === 0) return { ...UNASKED, asked: { fromMs, toMs }, proven: [{ fromMs, toMs }] };
 
-  // How far this answer speaks: a full one to its last candle, one that went past the end to the end, a short one to
-  // the end of what it was asked for.
-  const isFull = first.length >= limit;
-  const end = isFromFirstCandle ? toMs : windowEndMs;
-  const askedTo = isFull && lastMs >= fromMs ? Math.min(end, calendar.closeOf(timeframe, lastMs)) : end;
-  const asked = { fromMs, toMs: askedTo };
-  const assessed = assessAnswer({
-    calendar,
-    timeframe,
-    asked,
-    openTimesMs: first.map((c) => c.openMs),
-    omitsEmptyCandles: traits.omitsEmptyCandles,
-  });
-  const wentPast = lastMs >= askedTo;
-  const holes =
-    wentPast && assessed.rest ? normalizeRanges([...assessed.holes, assessed.rest]) : assessed.holes;
-  const rest = wentPast ? undefined : assessed.rest;
-  const inside = (candles: readonly Candle[], range: Range) =>
-    candles.filter((c) => c.openMs >= range.fromMs && c.openMs < range.toMs);
+  const first = await askFrom(paging, 'candles', fromMs, Math.min(traits.pageLimit, expected));
+  const asked = { fromMs, toMs: Math.min(toMs, first.speaksToMs) };
+  const assessed = assess(paging, asked, first);
+  // An answer that goes on behind the asked end spans what is not there before it.
+  const { rest, holes } =
+    assessed.rest && first.lastMs >= asked.toMs
+      ? { rest: undefined, holes: normalizeRanges([...assessed.holes, assessed.rest]) }
+      : assessed;
   if (holes.length === 0 && !rest) {
-    return {
-      asked,
-      candles: inside(first, asked),
-      ...page(assessed.proven, []),
-      requests: 1,
-      confirmations: 0,
-    };
+    const candles = inside(first.candles, asked);
+    return { ...UNASKED, asked, candles, proven: assessed.proven, requests: 1 };
   }
 
-  const doubtFrom = Math.min(
-    holes[0]?.fromMs ?? Number.POSITIVE_INFINITY,
-    rest?.fromMs ?? Number.POSITIVE_INFINITY,
+  const doubt = { asked, first, proven: assessed.proven, holes, rest };
+  const secondFrom = witnessBefore(paging.request, doubt);
+  const wanted = calendar.countExpected(timeframe, { fromMs: secondFrom, toMs: asked.toMs }) + WITNESSES;
+  const second = await askFrom(paging, 'confirmation', secondFrom, Math.min(traits.pageLimit, wanted));
+  return settle(paging, doubt, second);
+}
+
+/** One answer, without what it does not speak of. */
+interface Reply {
+  readonly fromMs: number;
+  readonly candles: readonly Candle[];
+  /** Open time of its last candle; -Infinity for an empty one. */
+  readonly lastMs: number;
+  /** How far the request and its limit let it speak. */
+  readonly speaksToMs: number;
+}
+
+async function askFrom(
+  { ask, request, options }: Paging,
+  purpose: 'candles' | 'confirmation',
+  askedMs: number,
+  limit: number,
+): Promise<Reply> {
+  const { calendar, timeframe } = request;
+  const fromMs = openAtOrAfter(calendar, timeframe, askedMs);
+  const sent = await ask({ request, purpose, fromMs, limit });
+  // Where answers do not start with the first candle there is, one from behind the window tells nothing about the
+  // window: some venues answer with their newest candles, whatever they are asked.
+  const windowEndMs = options.isFromFirstCandle
+    ? Number.POSITIVE_INFINITY
+    : calendar.stepOpen(timeframe, fromMs, limit);
+  const candles = sent.filter(({ openMs }) => !(openMs < fromMs || openMs >= windowEndMs));
+  const lastMs = candles.reduce(
+    (latest, { openMs }) => (openMs > latest ? openMs : latest),
+    Number.NEGATIVE_INFINITY,
   );
-  const secondFrom = calendar.stepOpen(timeframe, openAtOrAfter(calendar, timeframe, doubtFrom), -WITNESSES);
-  const wanted = calendar.countExpected(timeframe, { fromMs: secondFrom, toMs: askedTo }) + WITNESSES;
-  const second = await ask({
-    request,
-    purpose: 'confirmation',
-    fromMs: secondFrom,
-    limit: Math.min(traits.pageLimit, wanted),
-  });
-  return settle({
-    request,
-    traits,
-    asked,
-    first,
-    second,
-    secondFrom,
-    proven: assessed.proven,
-    holes,
-    rest,
-    isFromFirstCandle,
-  });
+  const isFull = sent.length >= limit && Number.isFinite(lastMs);
+  const fullToMs = isFull
+    ? calendar.closeOf(timeframe, calendar.openAtOrBefore(timeframe, lastMs))
+    : Number.POSITIVE_INFINITY;
+  return { fromMs, candles, lastMs, speaksToMs: Math.min(windowEndMs, fullToMs) };
+}
+
+function assess({ request, options }: Paging, asked: Range, reply: Reply) {
+  const { calendar, timeframe } = request;
+  const openTimesMs = reply.candles.map((candle) => candle.openMs);
+  const { omitsEmptyCandles } = options.traits;
+  return assessAnswer({ calendar, timeframe, asked, openTimesMs, omitsEmptyCandles });
 }
 
 interface Doubt {
-  readonly request: FetchRequest;
-  readonly traits: ProviderTraits;
   readonly asked: Range;
-  readonly first: readonly Candle[];
-  readonly second: readonly Candle[];
-  readonly secondFrom: number;
+  readonly first: Reply;
   readonly proven: readonly Range[];
   /** The first answer spans them. */
   readonly holes: readonly Range[];
   /** The first answer did not reach there: for it, the second answer is the first. */
   readonly rest: Range | undefined;
-  readonly isFromFirstCandle: boolean;
 }
 
-function settle(doubt: Doubt): CandlePage {
-  const { request, traits, first, second, holes, rest } = doubt;
-  const { calendar, timeframe } = request;
-  const openTimesMs = second.map((c) => c.openMs);
+/** Where the second request starts: some candles before the doubt, which makes it another window with a witness. */
+function witnessBefore({ calendar, timeframe }: FetchRequest, { holes, rest }: Doubt): number {
+  const doubtMs = Math.min(...[holes[0], rest].map((range) => range?.fromMs ?? Number.POSITIVE_INFINITY));
+  return calendar.stepOpen(timeframe, openAtOrAfter(calendar, timeframe, doubtMs), -WITNESSES);
+}
+
+function settle(paging: Paging, doubt: Doubt, second: Reply): CandlePage {
+  const { calendar, timeframe } = paging.request;
+  const { first, holes, rest } = doubt;
   const confirmed = confirmHoles(holes, {
     calendar,
     timeframe,
-    asked: { fromMs: doubt.secondFrom, toMs: Number.POSITIVE_INFINITY },
-    openTimesMs,
+    asked: { fromMs: second.fromMs, toMs: Number.POSITIVE_INFINITY },
+    openTimesMs: second.candles.map((candle) => candle.openMs),
   });
-  const reached =
-    rest &&
-    assessAnswer({
-      calendar,
-      timeframe,
-      asked: rest,
-      openTimesMs,
-      omitsEmptyCandles: traits.omitsEmptyCandles,
-    });
-  // Where the second answer went further than the first, the next page starts behind it.
-  const asked =
-    reached?.rest && reached.proven.length > 0
-      ? { fromMs: doubt.asked.fromMs, toMs: reached.rest.fromMs }
-      : doubt.asked;
-  const proven = normalizeRanges([...doubt.proven, ...confirmed.proven, ...(reached?.proven ?? [])]);
+  const reached = rest && assess(paging, rest, second);
+  const known = [...doubt.proven, ...confirmed.proven, ...(reached?.proven ?? [])];
+  const left = subtractRanges(holes, normalizeRanges(confirmed.proven));
+  const asked = { fromMs: doubt.asked.fromMs, toMs: pageEnd(paging.request, doubt, second, left, reached) };
+  const proven = intersectRanges(normalizeRanges(known), [asked]);
   const doubtful = unionRanges(normalizeRanges(holes), rest ? [rest] : []);
   const unconfirmed = intersectRanges(subtractRanges(doubtful, proven), [asked]);
-  const known = new Set(first.map((c) => c.openMs));
-  const brought = second.filter((c) => !known.has(c.openMs));
-  const candles = [...first, ...brought].filter((c) => c.openMs >= asked.fromMs && c.openMs < asked.toMs);
-  return { asked, candles, ...page(proven, unconfirmed), requests: 1, confirmations: 1 };
+  const has = new Set(first.candles.map((candle) => candle.openMs));
+  const brought = second.candles.filter((candle) => !has.has(candle.openMs));
+  const candles = inside([...first.candles, ...brought], asked);
+  return { ...UNASKED, asked, candles, proven, unconfirmed, requests: 1, confirmations: 1 };
 }
 
-function page(proven: readonly Range[], unconfirmed: readonly Range[]) {
-  return { proven, unconfirmed, unavailable: [] };
+/** A page ends where its second answer ended, so that the next one sees what this could not settle. */
+function pageEnd(
+  { calendar, timeframe }: FetchRequest,
+  { asked }: Doubt,
+  second: Reply,
+  left: readonly Range[],
+  reached: Assessment | undefined,
+): number {
+  // It went further than the first one, and not to the end.
+  if (reached?.rest && reached.proven.length > 0) return reached.rest.fromMs;
+  if (left.length === 0 || second.speaksToMs >= asked.toMs || second.lastMs < asked.fromMs) return asked.toMs;
+  return calendar.closeOf(timeframe, calendar.openAtOrBefore(timeframe, second.lastMs));
+}
+
+function inside(candles: readonly Candle[], range: Range): Candle[] {
+  return candles.filter(({ openMs }) => !(openMs < range.fromMs || openMs >= range.toMs));
 }

@@ -1,5 +1,6 @@
 import { createPostgresBackend, Queue, Worker, type Processor, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
+import pg from 'pg';
 
 /** What differs between the two stores. Everything else in this package is the same for both. */
 export interface Backend {
@@ -32,6 +33,7 @@ export function createPostgresQueueBackend(options: PostgresBackendOptions): Bac
     statement_timeout: 15_000,
     connectionTimeoutMillis: 5_000,
     application_name: options.applicationName.slice(0, 40),
+    Client: ToleratingClient,
   };
   return {
     name: 'postgres',
@@ -43,6 +45,17 @@ export function createPostgresQueueBackend(options: PostgresBackendOptions): Bac
     ping: options.ping,
     close: async () => {},
   };
+}
+
+/**
+ * BullMQ migrates on a client that it took from its pool and does not listen to: one that broke meanwhile would take
+ * the process down. Whoever waits for its answer is told all the same.
+ */
+class ToleratingClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    this.on('error', () => {});
+  }
 }
 
 export function createRedisQueueBackend(options: {

@@ -41,8 +41,10 @@ export interface QueueOptions {
 /** The queues, whichever store they are in. */
 export interface QueueConnection {
   readonly backend: 'redis' | 'postgres';
-  /** BullMQ's own object, for Bull Board. */
+  /** BullMQ's own object, connected or not. */
   queue(name: string): Queue;
+  /** BullMQ's own object, once it is connected. @throws when the store does not answer */
+  open(name: string): Promise<Queue>;
   startWorker(name: string, handle: JobHandler, settings: WorkerSettings): Promise<RunningWorker>;
   ensureJobs(name: string, jobs: readonly (BackfillJob & { executionId: string })[]): Promise<EnsuredJobs>;
   removeJobs(name: string, jobIds: readonly string[]): Promise<void>;
@@ -94,6 +96,7 @@ function buildConnection(backend: Backend, log: Logger): QueueConnection {
   return {
     backend: backend.name,
     queue,
+    open: ready,
     async startWorker(name, handle, settings) {
       await ready(name);
       return startQueueWorker(backend, name, handle, settings, log);

@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   canStartRedis,
@@ -7,47 +5,18 @@ import {
   forgetNamespace,
   queueBackends,
   startRedis,
+  startWire,
   testNamespace,
   waitUntil,
 } from '@candlefleet/testing';
+import pg from 'pg';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { connectQueues } from '../src/connect-queues.js';
 
 const log = pino({ level: 'silent' });
-
-/** A way to a server that can be shut and opened. */
-async function createGate(target: URL) {
-  const sockets = new Set<Socket>();
-  let server: Server | undefined;
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  const port = typeof address === 'object' && address ? address.port : 0;
-  await new Promise((resolve) => probe.close(resolve));
-  const url = new URL(target);
-  url.hostname = '127.0.0.1';
-  url.port = String(port);
-  return {
-    url: url.href,
-    async open() {
-      server = createServer((near) => {
-        const far = connectSocket(Number(target.port), target.hostname);
-        for (const socket of [near, far]) {
-          sockets.add(socket);
-          socket.on('error', () => {});
-          socket.on('close', () => [near, far].forEach((one) => one.destroy()));
-        }
-        near.pipe(far).pipe(near);
-      }).listen(port, '127.0.0.1');
-      await once(server, 'listening');
-    },
-    async shut() {
-      server?.close();
-      for (const socket of sockets) socket.destroy();
-    },
-  };
-}
+/** "BULL": MIGRATION_ADVISORY_LOCK_KEY. */
+const BULLMQ_MIGRATION_LOCK = 0x42554c4c;
 
 describe.each(queueBackends())('connecting to $name', ({ redisUrl, skipped }) => {
   describe.skipIf(skipped)(skipped ? `[skipped: ${skipped}]` : 'when it is not there:', () => {
@@ -62,7 +31,8 @@ describe.each(queueBackends())('connecting to $name', ({ redisUrl, skipped }) =>
     });
 
     test('waits for it, and works once it is up', async () => {
-      const gate = await createGate(new URL(redisUrl ?? database.url));
+      const gate = await startWire(redisUrl ?? database.url);
+      await gate.cut();
       const [viaRedis, viaPostgres] = redisUrl ? [gate.url, database.url] : [undefined, gate.url];
       const connecting = connectQueues({
         redisUrl: viaRedis,
@@ -73,15 +43,16 @@ describe.each(queueBackends())('connecting to $name', ({ redisUrl, skipped }) =>
       });
       // Long enough for its first try to be refused.
       await expect(Promise.race([connecting, sleep(500, 'waiting')])).resolves.toBe('waiting');
-      await gate.open();
+      await gate.restore();
       const queues = await connecting;
       expect(await queues.waitingTails('q')).toBe(0);
       await queues.close({ deadlineMs: 5_000 });
-      await gate.shut();
+      await gate.cut();
     });
 
     test('stops waiting when it is told to', async () => {
-      const gate = await createGate(new URL(redisUrl ?? database.url));
+      const gate = await startWire(redisUrl ?? database.url);
+      await gate.cut();
       const stop = new AbortController();
       const [viaRedis, viaPostgres] = redisUrl ? [gate.url, database.url] : [undefined, gate.url];
       const connecting = connectQueues({
@@ -93,12 +64,11 @@ describe.each(queueBackends())('connecting to $name', ({ redisUrl, skipped }) =>
         signal: stop.signal,
       });
       stop.abort();
-      await expect(connecting).rejects.toThrow();
+      await expect(connecting).rejects.toThrow(Error);
     });
 
     test('calls fail in time when it goes away, work again when it is back, and closing never hangs', async () => {
-      const gate = await createGate(new URL(redisUrl ?? database.url));
-      await gate.open();
+      const gate = await startWire(redisUrl ?? database.url);
       const [viaRedis, viaPostgres] = redisUrl ? [gate.url, database.url] : [undefined, gate.url];
       const queues = await connectQueues({
         redisUrl: viaRedis,
@@ -108,14 +78,44 @@ describe.each(queueBackends())('connecting to $name', ({ redisUrl, skipped }) =>
         log,
       });
       expect(await queues.waitingTails('q')).toBe(0);
-      await gate.shut();
-      await expect(queues.waitingTails('other')).rejects.toThrow();
-      await gate.open();
+      await gate.cut();
+      await expect(queues.waitingTails('other')).rejects.toThrow(Error);
+      await gate.restore();
       await waitUntil('it to work again', async () => (await queues.waitingTails('q').catch(() => -1)) === 0);
-      await gate.shut();
+      await gate.cut();
       await queues.close({ deadlineMs: 2_000 });
     });
   });
+});
+
+test('a Postgres that goes away while a queue is being opened is told, takes no process down, and can be opened after', async () => {
+  const database = await createTestDatabase({ empty: true });
+  const wire = await startWire(database.url);
+  const namespace = testNamespace();
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  const queues = await connectQueues({ databaseUrl: wire.url, namespace, applicationName: 'test', log });
+  try {
+    // BullMQ's documented lock holds its migration up, with a client taken from the pool.
+    await client.query('select pg_advisory_lock($1, hashtext($2))', [BULLMQ_MIGRATION_LOCK, namespace]);
+    const opening = queues.open('q').catch((error: unknown) => error);
+    await waitUntil('the migration to wait', async () => {
+      const { rowCount } = await client.query(
+        "select 1 from pg_stat_activity where datname = current_database() and wait_event = 'advisory'",
+      );
+      return rowCount;
+    });
+    await wire.cut();
+    expect(await opening).toBeInstanceOf(Error);
+    await client.query('select pg_advisory_unlock_all()');
+    await wire.restore();
+    expect(await queues.waitingTails('q')).toBe(0);
+  } finally {
+    await queues.close({ deadlineMs: 5_000 });
+    await client.end();
+    await wire.close();
+    await database.drop();
+  }
 });
 
 const noServer = canStartRedis() ? undefined : '[skipped: no Redis]';

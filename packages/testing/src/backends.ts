@@ -3,9 +3,11 @@ import { Redis } from 'ioredis';
 
 export interface TestBackend {
   readonly name: 'redis' | 'postgres';
+  /** The name, and why it is to be skipped: for the names of tests. */
+  readonly label: string;
   /** Of the tests' Redis; undefined for the Postgres backend. */
   readonly redisUrl: string | undefined;
-  /** To be skipped, and why: it stands in the test's name. */
+  /** To be skipped, and why. */
   readonly skipped: string | undefined;
 }
 
@@ -13,8 +15,10 @@ export interface TestBackend {
 export function queueBackends(): TestBackend[] {
   const redisUrl = process.env['TEST_REDIS_URL'] || undefined;
   return [
-    { name: 'postgres', redisUrl: undefined, skipped: undefined },
-    { name: 'redis', redisUrl, skipped: redisUrl ? undefined : 'no Redis' },
+    { name: 'postgres', label: 'postgres', redisUrl: undefined, skipped: undefined },
+    redisUrl
+      ? { name: 'redis', label: 'redis', redisUrl, skipped: undefined }
+      : { name: 'redis', label: 'redis [skipped: no Redis]', redisUrl, skipped: 'no Redis' },
   ];
 }
 

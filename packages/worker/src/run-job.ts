@@ -42,7 +42,9 @@ export async function runBackfillJob(
       { err: thrown, job_id: job.id, code: error.code },
       'the attempt ended without having begun',
     );
-    return { do: 'delay', delayMs: NOT_FIT_DELAY_MS };
+    return error.retryable
+      ? { do: 'delay', delayMs: NOT_FIT_DELAY_MS }
+      : { do: 'fail', code: error.code, message: error.message };
   } finally {
     attempt.dispose();
     deps.slots.free(data.kind);
@@ -58,7 +60,10 @@ function stopSignals(deps: RunJobDeps, cancelled: AbortSignal) {
     [deps.lease.aliveSignal, stop('lease_lost')],
     [cancelled, stop('cancelled')],
   ] as const;
-  for (const [signal, handler] of sources) signal.addEventListener('abort', handler, { once: true });
+  for (const [signal, handler] of sources) {
+    if (signal.aborted) handler();
+    else signal.addEventListener('abort', handler, { once: true });
+  }
   const deadline = setTimeout(stop('deadline'), deps.attemptDeadlineMs);
   return {
     signal: controller.signal,

@@ -120,8 +120,12 @@ export async function startWorker(options: WorkerOptions): Promise<FleetWorker> 
   }
 
   await discover();
+  // One look at a time: two would consume a queue twice, and one that ends after the close for ever.
+  let looking: Promise<void> | undefined;
   const timer = setInterval(() => {
-    discover().catch((error: unknown) => log.warn({ err: error }, 'queues not looked for'));
+    looking ??= discover()
+      .catch((error: unknown) => log.warn({ err: error }, 'queues not looked for'))
+      .finally(() => (looking = undefined));
   }, timings.discoverMs);
 
   return {
@@ -135,6 +139,7 @@ export async function startWorker(options: WorkerOptions): Promise<FleetWorker> 
     async close({ deadlineMs }) {
       clearInterval(timer);
       shutdown.abort();
+      await looking;
       await Promise.all([...consumed.values()].map((worker) => worker.close({ deadlineMs })));
       await sources.close();
       await lease.close();

@@ -22,6 +22,7 @@ export function createBoard(options: {
   const { db, queues, basePath, log } = options;
   const adapter = new ExpressAdapter();
   adapter.setBasePath(basePath);
+  adapter.getRouter().disable('x-powered-by');
   const board = createBullBoard({
     queues: [],
     serverAdapter: adapter,
@@ -33,7 +34,8 @@ export function createBoard(options: {
     async refresh() {
       for (const name of [...(await listProviders(db)).map(backfillQueueName), MAINTENANCE_QUEUE]) {
         if (shown.has(name)) continue;
-        board.addQueue(new BullMQAdapter(queues.queue(name)));
+        // One that could not connect would stay so for ever (HAZARDS, rule 2): then the next look adds it.
+        board.addQueue(new BullMQAdapter(await queues.open(name)));
         shown.add(name);
         log.debug({ queue: name }, 'shown in Bull Board');
       }

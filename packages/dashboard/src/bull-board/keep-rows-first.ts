@@ -1,7 +1,7 @@
 import { cancelExecutions, listProviders, retryExecutions, type Database } from '@candlefleet/db';
 import { backfillQueueName, MAINTENANCE_QUEUE, type QueueConnection } from '@candlefleet/queue';
 import type { JobType, Queue } from 'bullmq';
-import { Router, type RequestHandler } from 'express';
+import { json, Router, type RequestHandler } from 'express';
 import { executionOf, executionsIn } from './affected-executions.js';
 
 export interface RowsDeps {
@@ -15,28 +15,31 @@ const CHUNK = 500;
 /** What `empty` removes: BullMQ's drain leaves the delayed ones. */
 const DRAINED: readonly JobType[] = ['waiting', 'prioritized'];
 const UNFINISHED: readonly JobType[] = [...DRAINED, 'delayed', 'active', 'waiting-children'];
-/** Bull Board's names of what can be cleaned, as job types. */
-const CLEANED: Record<string, readonly JobType[]> = {
-  wait: ['waiting'],
-  waiting: ['waiting'],
-  prioritized: ['prioritized'],
-  delayed: ['delayed'],
-  active: ['active'],
-  'waiting-children': ['waiting-children'],
-  failed: [],
-  completed: [],
-};
+/** Bull Board's names of what can be cleaned, as job types of unfinished executions. */
+const CLEANED: ReadonlyMap<string, readonly JobType[]> = new Map([
+  ['wait', ['waiting']],
+  ['waiting', ['waiting']],
+  ['prioritized', ['prioritized']],
+  ['delayed', ['delayed']],
+  ['active', ['active']],
+  ['waiting-children', ['waiting-children']],
+  ['failed', []],
+  ['completed', []],
+]);
+
+/** Changes the rows before the queue is changed; a text says why neither may be. */
+type RowsWork = (queue: Queue, params: Record<string, string>, body: unknown) => Promise<string | void>;
+
+const ONLY_FAILED = 'Only failed jobs are retried: a completed execution is done.';
 
 /**
  * Stands before Bull Board's API: Postgres is changed first, then the queue (DESIGN §8). A retry continues the same
  * execution; a removal cancels it; what would contradict Postgres is off.
  */
-export function keepRowsFirst(deps: RowsDeps): Router {
-  const { db, queues } = deps;
+export function keepRowsFirst({ db, queues }: RowsDeps): Router {
   const router = Router();
-
-  const before = (work: (queue: Queue, params: Record<string, string>) => Promise<unknown>): RequestHandler =>
-    async function rowsFirst(request, response, next) {
+  const before = (path: string, work: RowsWork) =>
+    router.put(path, json(), async (request, response, next) => {
       const params: Record<string, string> = {};
       for (const [key, value] of Object.entries(request.params)) params[key] = String(value);
       const name = params['queue'] ?? '';
@@ -44,62 +47,45 @@ export function keepRowsFirst(deps: RowsDeps): Router {
         response.status(404).json({ error: `There is no queue "${name}".` });
         return;
       }
-      await work(queues.queue(name), params);
-      next();
-    };
+      const refusal = await work(await queues.open(name), params, request.body);
+      if (refusal) response.status(405).json({ error: refusal });
+      else next('router');
+    });
 
-  router.put('/api/queues/:queue/retry/:state', (request, response, next) => {
-    if (request.params.state === 'failed') return next();
-    response.status(405).json({ error: 'Only failed jobs are retried: a completed execution is done.' });
+  before('/api/queues/:queue/retry/:state', async (queue, { state }) => {
+    if (state !== 'failed') return ONLY_FAILED;
+    return inChunks(await executionsIn(queue, ['failed']), (ids) => retryExecutions(db, ids, ACTOR));
   });
-  router.put(
-    '/api/queues/:queue/retry/:state',
-    before(async (queue) =>
-      inChunks(await executionsIn(queue, ['failed']), (ids) => retryExecutions(db, ids, ACTOR)),
-    ),
-  );
-  router.put(
-    '/api/queues/:queue/:job/retry',
-    before(async (queue, { job }) => retryExecutions(db, await idsOf(queue, job), ACTOR)),
-  );
-  router.put(
-    '/api/queues/:queue/:job/clean',
-    before(async (queue, { job }) => cancelExecutions(db, await idsOf(queue, job), ACTOR)),
-  );
-  router.put(
-    '/api/queues/:queue/clean/:state',
-    before((queue, { state }) => cancelIn(db, queue, CLEANED[state ?? ''] ?? UNFINISHED)),
-  );
-  router.put(
-    '/api/queues/:queue/empty',
-    before((queue) => cancelIn(db, queue, DRAINED)),
-  );
-  router.put(
-    '/api/queues/:queue/obliterate',
-    before(async (queue) => {
-      // Bull Board refuses a queue that is not paused: then nothing may be cancelled either.
-      if (await queue.isPaused()) await cancelIn(db, queue, UNFINISHED);
-    }),
-  );
-  for (const allowed of ALLOWED) router.put(allowed, (_request, _response, next) => next('router'));
+  before('/api/queues/:queue/clean/:state', async (queue, { state = '' }) => {
+    const types = CLEANED.get(state);
+    return types ? cancelIn(db, queue, types) : `There is no state "${state}" to be cleaned.`;
+  });
+  before('/api/queues/:queue/:job/retry', async (queue, { job = '' }) => {
+    if ((await queue.getJobState(job)) === 'completed') return ONLY_FAILED;
+    await retryExecutions(db, await idsOf(queue, job), ACTOR);
+  });
+  before('/api/queues/:queue/:job/clean', async (queue, { job = '' }) => {
+    await cancelExecutions(db, await idsOf(queue, job), ACTOR);
+  });
+  before('/api/queues/:queue/empty', (queue) => cancelIn(db, queue, DRAINED));
+  before('/api/queues/:queue/obliterate', async (queue, _params, body) => {
+    // Bull Board refuses a queue that is not paused, or is at work: then nothing may be cancelled either.
+    const isRefused = !(await queue.isPaused()) || (!isForced(body) && (await queue.getActiveCount()) > 0);
+    if (!isRefused) await cancelIn(db, queue, UNFINISHED);
+  });
+  for (const allowed of UNTOUCHING) router.put(allowed, (_request, _response, next) => next('router'));
   router.use(refuseOtherChanges);
   return router;
 }
 
-/** Changes that do not touch what Postgres says, and those whose rows were kept above. */
-const ALLOWED = [
+/** Changes that do not touch what Postgres says. */
+const UNTOUCHING = [
   '/api/queues/pause',
   '/api/queues/resume',
   '/api/queues/:queue/pause',
   '/api/queues/:queue/resume',
   '/api/queues/:queue/promote',
   '/api/queues/:queue/:job/promote',
-  '/api/queues/:queue/retry/:state',
-  '/api/queues/:queue/:job/retry',
-  '/api/queues/:queue/:job/clean',
-  '/api/queues/:queue/clean/:state',
-  '/api/queues/:queue/empty',
-  '/api/queues/:queue/obliterate',
 ];
 
 const refuseOtherChanges: RequestHandler = (request, response, next) => {
@@ -116,8 +102,12 @@ async function isKnown(db: Database, name: string): Promise<boolean> {
   return (await listProviders(db)).some((provider) => backfillQueueName(provider) === name);
 }
 
-async function idsOf(queue: Queue, jobId: string | undefined): Promise<string[]> {
-  const job = await queue.getJob(jobId ?? '');
+function isForced(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && 'force' in body && body.force === true;
+}
+
+async function idsOf(queue: Queue, jobId: string): Promise<string[]> {
+  const job = await queue.getJob(jobId);
   const id = job && executionOf(job);
   return id ? [id] : [];
 }

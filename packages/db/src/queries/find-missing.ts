@@ -63,3 +63,15 @@ export async function findMissing(
     .map((row) => ({ ...row, missing: parseRanges(row.missing) }))
     .sort((a, b) => (b.missing.at(-1)?.toMs ?? 0) - (a.missing.at(-1)?.toMs ?? 0));
 }
+
+/** Pending and in progress executions that are no tails, per provider, whether their series misses more or not. */
+export async function countOutstanding(db: Database): Promise<Map<string, number>> {
+  const rows = await db.run(
+    'count outstanding',
+    (sql) => sql<{ provider: string; count: number }[]>`
+      select s.provider, count(*)::int as count
+      from backfill_state_persistent e join series s using (series_id)
+      where e.status in ('pending', 'in_progress') and e.kind <> 'tail' group by s.provider`,
+  );
+  return new Map(rows.map(({ provider, count }) => [provider, count]));
+}

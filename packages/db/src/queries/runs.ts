@@ -53,7 +53,7 @@ const SELECT_RUN = (sql: Database['sql']) => sql`
   left join series_coverage c on c.series_id = r.series_id
   left join lateral (
     select count(*) filter (where e.status in ('pending', 'in_progress')) as unfinished,
-      count(*) filter (where e.status = 'failed' or e.cancel_stands) as set_aside
+      count(*) filter (where (e.status = 'failed' and e.replan_after > clock_timestamp()) or e.cancel_stands) as set_aside
     from backfill_state_persistent e where e.series_id = r.series_id and e.range && r.range
       and (e.status in ('pending', 'in_progress', 'failed') or e.cancel_stands)
   ) a on true`;

@@ -36,14 +36,15 @@ export async function readSeriesFacts(db: Database): Promise<SeriesFacts[]> {
       select t.series_id as "seriesId", t.provider, t.symbol, t.timeframe, t.calendar, t.active,
         to_ms(t.wanted_from) as "wantedFromMs", to_ms(t.wanted_to) as "wantedToMs",
         ranges_to_ms(settled_of(c)) as settled, ranges_to_ms(c.covered) as covered,
-        ranges_to_ms(c.unconfirmed) as unconfirmed, 
+        ranges_to_ms(c.unconfirmed) as unconfirmed,
         (c.candle_count
           - (select count(*) from market_data m where m.series_id = t.series_id and m.time < t.wanted_from)
           - (select count(*) from market_data m where m.series_id = t.series_id and m.time >= t.wanted_to))::float8 as "storedCandles",
         to_ms(c.last_candle) as "lastCandleMs", coalesce(f.streak, 0) as streak,
         (select count(*) from backfill_state_persistent e where e.series_id = t.series_id
           and e.status in ('pending', 'in_progress'))::int as unfinished,
-        (select count(*) from backfill_state_persistent e where e.series_id = t.series_id and e.status = 'failed')::int as failed
+        (select count(*) from backfill_state_persistent e where e.series_id = t.series_id and e.status = 'failed'
+          and e.replan_after > clock_timestamp())::int as failed
       from tracked_series t join series_coverage c using (series_id)
       left join symbol_failure_tracking f using (series_id)
       order by t.provider, t.symbol, t.timeframe`,

@@ -1,4 +1,4 @@
-export { series, seriesCoverage, trackedSymbols } from './watchlist.js';
+export { series, seriesCoverage, trackedSymbols, unconfirmedRanges } from './watchlist.js';
 export { candleRevisions, marketData, rejectedCandles } from './candles.js';
 export {
   backfillRuns,

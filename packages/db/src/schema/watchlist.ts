@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
-import { boolean, check, integer, jsonb, pgTable, text, unique } from 'drizzle-orm/pg-core';
-import { createdAt, instant, tstzmultirange, updatedAt } from './columns.js';
+import { boolean, check, integer, jsonb, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core';
+import { createdAt, instant, tstzmultirange, tstzrange, updatedAt } from './columns.js';
 
 /** The watchlist. A trigger keeps `series` in step and cancels the work of what is paused or removed. */
 export const trackedSymbols = pgTable(
@@ -56,10 +56,8 @@ export const seriesCoverage = pgTable(
       .primaryKey()
       .references(() => series.seriesId, { onDelete: 'cascade' }),
     covered: tstzmultirange('covered').notNull().default('{}'),
+    /** The union of the series' rows in unconfirmed_ranges: most series have none, and need not look there. */
     unconfirmed: tstzmultirange('unconfirmed').notNull().default('{}'),
-    /** How often what is unconfirmed was asked in vain, and when it is next asked. */
-    unconfirmedAsks: integer('unconfirmed_asks').notNull().default(0),
-    unconfirmedDueAt: instant('unconfirmed_due_at'),
     unavailable: tstzmultirange('unavailable').notNull().default('{}'),
     lastCandle: instant('last_candle'),
     candleCount: integer('candle_count').notNull().default(0),
@@ -68,4 +66,21 @@ export const seriesCoverage = pgTable(
     updatedAt: updatedAt(),
   },
   (t) => [check('series_coverage_apart', sql`not ${t.covered} && ${t.unconfirmed}`)],
+);
+
+/** What a provider did not show although the calendar expects it, and two answers did not agree on. */
+export const unconfirmedRanges = pgTable(
+  'unconfirmed_ranges',
+  {
+    seriesId: integer('series_id')
+      .notNull()
+      .references(() => series.seriesId, { onDelete: 'cascade' }),
+    range: tstzrange('range').notNull(),
+    /** How often it was asked in vain. */
+    asks: integer('asks').notNull(),
+    /** When it is next asked. */
+    dueAt: instant('due_at').notNull(),
+    createdAt: createdAt(),
+  },
+  (t) => [primaryKey({ columns: [t.seriesId, t.range] })],
 );

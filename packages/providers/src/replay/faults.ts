@@ -1,11 +1,12 @@
-import { BadInputError } from '@candlefleet/core';
+import { BadInputError, timeframeSchema } from '@candlefleet/core';
 import { z } from 'zod';
 import { hashUnit } from './hash.js';
 
 const rate = z.number().min(0).max(1).default(0.1).describe('share of requests that it strikes');
 const times = z.int().positive().optional().describe('how often at most; absent: for ever');
 const symbol = z.string().optional().describe('only requests for this symbol');
-const common = { rate, times, symbol };
+const timeframe = timeframeSchema.optional().describe('only requests for this timeframe');
+const common = { rate, times, symbol, timeframe };
 
 const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('latency'), ...common, delayMs: z.number().positive().default(500) }),
@@ -19,6 +20,7 @@ const faultSchema = z.discriminatedUnion('kind', [
     ...common,
     status: z.int().min(500).max(599).default(503),
   }),
+  z.strictObject({ kind: z.literal('symbol_refused'), ...common }),
   z.strictObject({ kind: z.literal('reset_in_body'), ...common }),
   z.strictObject({ kind: z.literal('forming_candle'), ...common }),
   z.strictObject({ kind: z.literal('empty_page'), ...common }),
@@ -63,15 +65,23 @@ export function parseFaultFlag(text: string): Fault {
   );
 }
 
-/** Answers the faults that strike a request, given its number and symbol. */
-export function createFaultDie(plan: FaultPlan): (requestNumber: number, symbol: string) => Fault[] {
+/** A request for candles, by its number since the server started. */
+interface Asked {
+  readonly number: number;
+  readonly symbol: string;
+  readonly timeframe: string;
+}
+
+/** Answers the faults that strike a request. */
+export function createFaultDie(plan: FaultPlan): (asked: Asked) => Fault[] {
   const struck = new Map<Fault, number>();
-  return (requestNumber, symbol) =>
+  return (asked) =>
     plan.faults.filter((fault, index) => {
-      if (fault.symbol !== undefined && fault.symbol !== symbol) return false;
+      if (fault.symbol !== undefined && fault.symbol !== asked.symbol) return false;
+      if (fault.timeframe !== undefined && fault.timeframe !== asked.timeframe) return false;
       const before = struck.get(fault) ?? 0;
       if (fault.times !== undefined && before >= fault.times) return false;
-      const strikes = hashUnit(plan.seed * 1_000 + index, requestNumber) < fault.rate;
+      const strikes = hashUnit(plan.seed * 1_000 + index, asked.number) < fault.rate;
       if (strikes) struck.set(fault, before + 1);
       return strikes;
     });

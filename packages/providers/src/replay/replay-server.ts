@@ -59,6 +59,13 @@ interface Reply {
   readonly candles?: number;
 }
 
+/** Faults that change what an answer says. */
+interface Lies {
+  readonly isRefused: boolean;
+  readonly isEmpty: boolean;
+  readonly isForming: boolean;
+}
+
 /** A server that speaks Binance's spot wire format over a replay market, with its weights, and with faults by plan. */
 export async function startReplayServer(options: ReplayServerOptions): Promise<ReplayServer> {
   const clock = options.clock ?? systemClock;
@@ -71,8 +78,9 @@ export async function startReplayServer(options: ReplayServerOptions): Promise<R
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://replay');
     const symbol = symbols.get(url.searchParams.get('symbol') ?? '') ?? '';
+    const timeframe = url.searchParams.get('interval') ?? '';
     const isKlines = url.pathname === '/api/v3/klines';
-    const faults = isKlines ? roll((requestNumber += 1), symbol) : [];
+    const faults = isKlines ? roll({ number: (requestNumber += 1), symbol, timeframe }) : [];
     const fault = <K extends FaultKind>(kind: K) =>
       faults.find((one): one is Extract<Fault, { kind: K }> => one.kind === kind);
     const latency = fault('latency');
@@ -89,6 +97,7 @@ export async function startReplayServer(options: ReplayServerOptions): Promise<R
         : failed
           ? { status: failed.status, body: 'the server is not well' }
           : answer(url, atMs, {
+              isRefused: Boolean(fault('symbol_refused')),
               isEmpty: Boolean(fault('empty_page')),
               isForming: Boolean(fault('forming_candle')),
             });
@@ -96,7 +105,7 @@ export async function startReplayServer(options: ReplayServerOptions): Promise<R
       atMs,
       path: url.pathname,
       symbol,
-      timeframe: url.searchParams.get('interval') ?? '',
+      timeframe,
       weight,
       status: reply.status,
       candles: reply.candles ?? 0,
@@ -116,7 +125,7 @@ export async function startReplayServer(options: ReplayServerOptions): Promise<R
     response.end(text);
   }
 
-  function answer(url: URL, nowMs: number, lies: { isEmpty: boolean; isForming: boolean }): Reply {
+  function answer(url: URL, nowMs: number, lies: Lies): Reply {
     switch (url.pathname) {
       case '/api/v3/ping':
         return { status: 200, body: {} };
@@ -136,14 +145,10 @@ export async function startReplayServer(options: ReplayServerOptions): Promise<R
     }
   }
 
-  function klines(
-    query: URLSearchParams,
-    nowMs: number,
-    lies: { isEmpty: boolean; isForming: boolean },
-  ): Reply {
+  function klines(query: URLSearchParams, nowMs: number, lies: Lies): Reply {
     const symbol = symbols.get(query.get('symbol') ?? '');
     const timeframe = query.get('interval') ?? '';
-    if (!symbol) return { status: 400, body: { code: -1121, msg: 'Invalid symbol.' } };
+    if (!symbol || lies.isRefused) return { status: 400, body: { code: -1121, msg: 'Invalid symbol.' } };
     if (!isTimeframe(timeframe)) return { status: 400, body: { code: -1120, msg: 'Invalid interval.' } };
     if (lies.isEmpty) return { status: 200, body: [], candles: 0 };
     const limit = Math.min(MOST_CANDLES, Number(query.get('limit') ?? 500));

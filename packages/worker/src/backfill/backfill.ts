@@ -1,4 +1,12 @@
-import { calendarOf, type Calendar, type CandlePage, type CandleSource, type Range } from '@candlefleet/core';
+import {
+  asFleetError,
+  calendarOf,
+  FleetError,
+  type Calendar,
+  type CandlePage,
+  type CandleSource,
+  type Range,
+} from '@candlefleet/core';
 import {
   type Chunk,
   type ChunkAnswer,
@@ -6,8 +14,8 @@ import {
   type ClaimAnswer,
   type ClaimedExecution,
 } from '@candlefleet/db';
-import type { BackfillJob, JobEnding, JobInHand } from '@candlefleet/queue';
-import { ForeignOriginError } from '../errors.js';
+import { executionIdOf, type BackfillJob, type JobEnding, type JobInHand } from '@candlefleet/queue';
+import { ForeignOriginError, StoppedError } from '../errors.js';
 import type { LeaseKeeper } from '../lease-keeper.js';
 import type { Sources } from '../sources.js';
 import { checkPage } from './check-page.js';
@@ -34,20 +42,38 @@ export async function backfill(
   job: JobInHand<BackfillJob>,
   signal: AbortSignal,
 ): Promise<JobEnding> {
-  const source = await deps.sources.get(job.data.provider);
-  const claim = claimOf(job, source.traits, deps.lease.dbNowMs());
+  const source = await openSource(deps, job.data);
+  const claim =
+    source instanceof FleetError
+      ? { executionId: executionIdOf(job) }
+      : claimOf(job, source.traits, deps.lease.dbNowMs());
   deps.lease.hold(claim.executionId, deps.attemptDeadlineMs);
   try {
     const execution = await deps.claim(claim);
     if (execution.outcome !== 'claimed') return endingOfRefusedClaim(execution);
-    const attempt = startAttempt(deps, job, source, execution);
     try {
-      return await fetchAndStore(attempt, signal);
+      if (source instanceof FleetError) throw source;
+      return await fetchAndStore(startAttempt(deps, job, source, execution), signal);
     } catch (thrown) {
       return await endFailedAttempt(deps, job.data, execution, thrown, signal);
     }
   } finally {
     deps.lease.drop(claim.executionId);
+  }
+}
+
+/**
+ * The provider's source. One that will never open is answered as the reason, for the execution to fail with; a tail's
+ * range is not known without it.
+ * @throws what a retry can help
+ */
+async function openSource(deps: BackfillDeps, job: BackfillJob): Promise<CandleSource | FleetError> {
+  try {
+    return await deps.sources.get(job.provider);
+  } catch (thrown) {
+    const error = asFleetError(thrown);
+    if (error.retryable || job.kind === 'tail') throw error;
+    return error;
   }
 }
 
@@ -95,6 +121,8 @@ function requestOf({ job, calendar }: Attempt, range: Range, signal: AbortSignal
 async function storePage(attempt: Attempt, page: CandlePage): Promise<JobEnding | undefined> {
   const { deps, job, source, execution, calendar, progress } = attempt;
   const { traits, origin } = source;
+  // A page that took longer than the lease, or than the clock could be trusted.
+  if (!deps.lease.mayWork) throw new StoppedError('lease_lost');
   const settledMs = deps.lease.dbNowMs() - traits.settleDelayMs;
   const checked = checkPage(page, { calendar, timeframe: job.data.timeframe, settledMs });
   const stored = await deps.store({

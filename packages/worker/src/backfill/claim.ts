@@ -1,4 +1,4 @@
-import { calendarOf, lastClosedOpen, type ProviderTraits } from '@candlefleet/core';
+import { calendarOf, tailWindow, type ProviderTraits } from '@candlefleet/core';
 import type { Claim, ClaimAnswer, TailClaim } from '@candlefleet/db';
 import { executionIdOf, slotMsOf, type BackfillJob, type JobEnding } from '@candlefleet/queue';
 
@@ -19,21 +19,13 @@ export function claimOf(
 function tailOf(job: { id: string; data: BackfillJob }, traits: ProviderTraits, dbNowMs: number): TailClaim {
   const { timeframe, seriesId } = job.data;
   const calendar = calendarOf(job.data.calendar);
-  const last = lastClosedOpen(calendar, timeframe, traits.settleDelayMs, dbNowMs);
-  return {
-    seriesId,
-    slotMs: slotMsOf(job),
-    range: {
-      fromMs: calendar.stepOpen(timeframe, last, 1 - tailCandles(traits)),
-      toMs: calendar.closeOf(timeframe, last),
-    },
-    rereadFromMs: calendar.stepOpen(timeframe, last, -traits.revisionWindow),
-  };
-}
-
-/** A tail asks for one page at most. */
-function tailCandles(traits: ProviderTraits): number {
-  return Math.min(traits.pageLimit, traits.reachCandles ?? traits.pageLimit);
+  const range = tailWindow({ calendar, timeframe }, traits, dbNowMs);
+  const rereadFromMs = calendar.stepOpen(
+    timeframe,
+    calendar.openAtOrBefore(timeframe, range.toMs - 1),
+    -traits.revisionWindow,
+  );
+  return { seriesId, slotMs: slotMsOf(job), range, rereadFromMs };
 }
 
 /** What becomes of the job when the claim did not get the execution (protocol, "Jobs are a hint"). */

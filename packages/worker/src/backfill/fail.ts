@@ -69,7 +69,9 @@ function finishOf(execution: ClaimedExecution, error: FleetError, ownLimitMs: nu
   const { executionId, fence } = execution;
   const base = { executionId, fence, code: error.code, message: error.message };
   if (ownLimitMs !== undefined) return { ...base, ending: 'handed_back', delayMs: ownLimitMs };
-  if (error instanceof StoppedError) return { ...base, ending: 'handed_back', delayMs: 0 };
+  // An attempt that hung is an error like any other: the next one may hang too, and must end some day.
+  if (error instanceof StoppedError && error.why !== 'deadline')
+    return { ...base, ending: 'handed_back', delayMs: 0 };
   if (error instanceof BudgetWaitError || error instanceof BudgetUnknownError) {
     return { ...base, ending: 'handed_back', delayMs: error.retryAfterMs };
   }
