@@ -59,37 +59,40 @@ export async function benchRequests(setting: Setting): Promise<Report[]> {
       requests: counts.requests - began.requests,
       candles: sum(await candlesOfSeries(fleet)) - began.candles,
     };
-    const others = fleet.otherRequests();
-    if (fleet.pages() !== counts.requests + counts.confirmations)
-      throw new Error(
-        `the server saw ${fleet.pages()} pages, the fleet counted ${counts.requests} + ${counts.confirmations}`,
-      );
-    return [
-      {
-        benchmark: 'requests',
-        title: 'provider requests against the fewest possible',
-        unit: 'requests',
-        lines: [
-          line(
-            'first backfill, up to now',
-            first.requests,
-            sum(first.candles.map((count) => Math.ceil(count / PAGE))),
-          ),
-          line('up to date, a new candle a request', steady.requests, steady.candles),
-          {
-            ...line('confirmations, for each page with holes', first.confirmations, first.holeyPages),
-            budget: { atMost: 1 },
-          },
-        ],
-        notes: [
-          `${sum(first.candles).toLocaleString('en-US')} candles in ${first.candles.length} series; then ${steady.candles} new ones`,
-          `besides: ${others} requests for the market list and the server's identity`,
-        ],
-      },
-    ];
+    const seen = fleet.pages();
+    if (seen !== counts.requests + counts.confirmations)
+      throw new Error(`the server saw ${seen} pages, the fleet counted ${JSON.stringify(counts)}`);
+    return [toReport(first, steady, fleet.otherRequests())];
   } finally {
     await fleet.close();
   }
+}
+
+function toReport(
+  first: Counts & { candles: number[] },
+  steady: { requests: number; candles: number },
+  others: number,
+): Report {
+  const fewest = sum(first.candles.map((count) => Math.ceil(count / PAGE)));
+  const confirmations = line(
+    'confirmations, for each page with holes',
+    first.confirmations,
+    first.holeyPages,
+  );
+  return {
+    benchmark: 'requests',
+    title: 'provider requests against the fewest possible',
+    unit: 'requests',
+    lines: [
+      line('first backfill, up to now', first.requests, fewest),
+      line('up to date, for each new candle', steady.requests, steady.candles),
+      { ...confirmations, budget: { atMost: 1 } },
+    ],
+    notes: [
+      `${sum(first.candles).toLocaleString('en-US')} candles in ${first.candles.length} series; then ${steady.candles} new ones`,
+      `besides: ${others} requests for the market list and the server's identity`,
+    ],
+  };
 }
 
 function line(name: string, used: number, fewest: number): Measured {

@@ -24,7 +24,13 @@ test('claims that share a statement see what the others of it took', async () =>
     fleet.claim(worker, newExecutionId()),
   ]);
   expect(gone.outcome).toBe('gone');
-  expect(batch.map((answer) => answer.outcome).sort()).toEqual(['claimed', 'claimed', 'gone', 'held', 'held']);
+  expect(batch.map((answer) => answer.outcome).sort()).toEqual([
+    'claimed',
+    'claimed',
+    'gone',
+    'held',
+    'held',
+  ]);
   const rows = [...(await fleet.states()).values()];
   expect(rows.map((row) => [row.status, row.fence])).toEqual([
     ['in_progress', 1],
