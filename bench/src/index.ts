@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { benchChunk } from './benchmarks/chunk.js';
 import { benchEndToEnd } from './benchmarks/end-to-end.js';
 import { benchLifecycle } from './benchmarks/lifecycle.js';
+import { benchRequests } from './benchmarks/requests.js';
 import { formatReport, type Report } from './measure/report.js';
 import type { Setting } from './setting/setting.js';
 
@@ -9,6 +10,7 @@ const BENCHMARKS: Record<string, (setting: Setting) => Promise<Report[]>> = {
   chunk: benchChunk,
   'end-to-end': benchEndToEnd,
   lifecycle: benchLifecycle,
+  requests: benchRequests,
 };
 
 const ROUNDS = 5;

@@ -5,6 +5,7 @@ import { compare, type Contender } from '../measure/compare.js';
 import type { Report } from '../measure/report.js';
 import { createCopyBaseline } from '../setting/copy-baseline.js';
 import { simulateMinutes } from '../setting/kept-market.js';
+import { postgresCpuMs } from '../setting/cpu-time.js';
 import type { Setting } from '../setting/setting.js';
 import { openWarehouse, PROVIDER, type Warehouse } from '../setting/warehouse.js';
 
@@ -28,21 +29,19 @@ export async function benchChunk(setting: Setting): Promise<Report[]> {
   );
   const [first] = connections as [Database, ...Database[]];
   const page = candles.slice(0, CANDLES_PER_SERIES);
-  const store = (name: string, lanes: readonly Database[], atLeast?: number): Contender => ({
-    name,
-    budget: atLeast === undefined ? undefined : { atLeast },
-    run: () => storeAll({ warehouse, seriesIds, lanes, candles: page }),
-  });
+  const costs: Cost[] = [];
+  const contender = (name: string, measure: () => Promise<number>, atLeast?: number): Contender => {
+    const cost: Cost = { name, rows: 0, clientMs: 0, postgresMs: 0 };
+    costs.push(cost);
+    const budget = atLeast === undefined ? undefined : { atLeast };
+    return { name, budget, run: () => withCost(warehouse, cost, measure) };
+  };
+  const store = (name: string, lanes: readonly Database[], atLeast?: number): Contender =>
+    contender(name, () => storeAll({ warehouse, seriesIds, lanes, candles: page }), atLeast);
   try {
     const { baseline, candidates } = await compare({
       ...setting,
-      baseline: {
-        name: copy.name,
-        async run() {
-          await warehouse.empty();
-          return (CANDLES / (await copy.copyMs())) * 1_000;
-        },
-      },
+      baseline: contender(copy.name, () => copy.copyMs()),
       candidates: [
         store('one connection, one execution at a time', [first]),
         // As in a worker, whose slots outnumber its connections.
@@ -56,7 +55,7 @@ export async function benchChunk(setting: Setting): Promise<Report[]> {
         title: 'chunks of 1,000 into an empty range',
         unit: 'rows/s',
         lines: [baseline, ...candidates],
-        notes: [`${CANDLES.toLocaleString('en-US')} rows a measurement, in ${SERIES} executions`],
+        notes: costs.map(costText),
       },
     ];
   } finally {
@@ -64,6 +63,32 @@ export async function benchChunk(setting: Setting): Promise<Report[]> {
     await Promise.all(connections.map((one) => one.close()));
     await warehouse.close();
   }
+}
+
+interface Cost {
+  readonly name: string;
+  rows: number;
+  clientMs: number;
+  postgresMs: number;
+}
+
+/** Runs what answers its milliseconds; answers rows a second, and notes what CPU they took. */
+async function withCost(warehouse: Warehouse, cost: Cost, measure: () => Promise<number>): Promise<number> {
+  await warehouse.empty();
+  const client = process.cpuUsage();
+  const postgresMs = await postgresCpuMs(warehouse.db);
+  const ms = await measure();
+  const used = process.cpuUsage(client);
+  cost.rows += CANDLES;
+  cost.clientMs += (used.user + used.system) / 1_000;
+  cost.postgresMs += (await postgresCpuMs(warehouse.db)) - postgresMs;
+  await expectStored(warehouse, CANDLES);
+  return (CANDLES / ms) * 1_000;
+}
+
+function costText({ name, rows, clientMs, postgresMs }: Cost): string {
+  const perChunk = (ms: number) => `${((ms * CHUNK) / rows).toFixed(1)} ms`;
+  return `CPU for 1,000 rows, ${name}: Postgres ${perChunk(postgresMs)}, the client's process ${perChunk(clientMs)}`;
 }
 
 interface Work {
@@ -74,9 +99,9 @@ interface Work {
   readonly candles: readonly Candle[];
 }
 
+/** Answers milliseconds. */
 async function storeAll(work: Work): Promise<number> {
   const { warehouse, seriesIds, lanes } = work;
-  await warehouse.empty();
   const claim = createClaimer(warehouse.db, await warehouse.lease());
   const claimed: { executionId: string; fence: number }[] = [];
   for (const seriesId of seriesIds) {
@@ -97,9 +122,7 @@ async function storeAll(work: Work): Promise<number> {
       for (const execution of rest) await storeSeries(db, execution, work.candles);
     }),
   );
-  const seconds = (performance.now() - startedAt) / 1_000;
-  await expectStored(warehouse, CANDLES);
-  return CANDLES / seconds;
+  return performance.now() - startedAt;
 }
 
 async function storeSeries(

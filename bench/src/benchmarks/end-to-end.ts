@@ -6,8 +6,9 @@ import { forgetNamespace, testNamespace, waitUntil } from '@candlefleet/testing'
 import { pino } from 'pino';
 import { compare, type Contender } from '../measure/compare.js';
 import type { Report } from '../measure/report.js';
-import { cpuMs, startChild, type Child } from '../setting/child.js';
+import { startChild, type Child } from '../setting/child.js';
 import { createCopyBaseline } from '../setting/copy-baseline.js';
+import { cpuMs, postgresCpuMs } from '../setting/cpu-time.js';
 import { simulateMinutes } from '../setting/kept-market.js';
 import type { Setting } from '../setting/setting.js';
 import { openWarehouse, PROVIDER, type Warehouse } from '../setting/warehouse.js';
@@ -136,12 +137,7 @@ async function isDone({ db }: Warehouse): Promise<boolean> {
 }
 
 async function usage({ db }: Warehouse, worker: Child, replay: Child) {
-  const rows = await db.sql<{ pid: number }[]>`select pid from pg_stat_activity`;
-  return {
-    worker: cpuMs([worker.pid]) ?? Number.NaN,
-    replay: cpuMs([replay.pid]) ?? Number.NaN,
-    postgres: cpuMs(rows.map((row) => row.pid)) ?? Number.NaN,
-  };
+  return { worker: cpuMs(worker.pid), replay: cpuMs(replay.pid), postgres: await postgresCpuMs(db) };
 }
 
 /** Every page once, eight at a time. */

@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { compare, type Contender } from '../measure/compare.js';
 import type { Report } from '../measure/report.js';
 import { startBareWorker } from '../setting/bare-bullmq.js';
+import { postgresCpuMs } from '../setting/cpu-time.js';
 import type { Setting } from '../setting/setting.js';
 import {
   createInstantSource,
@@ -59,27 +60,34 @@ async function compareLevel(setting: Setting, level: Level): Promise<Report> {
   const place = { redisUrl, databaseUrl: warehouse.url, namespace: testNamespace() };
   const queues = await connectQueues({ ...place, applicationName: 'bench', log: LOG });
   const backend = redisUrl ? 'Redis' : 'Postgres';
-  const ours = (missing: 0 | 1) =>
-    runJobs(level, queues, missing, () => startOurs(warehouse, queues, concurrency));
-  const bare = () =>
-    runJobs(level, queues, undefined, () => startBareWorker({ ...place, queue: QUEUE, concurrency }));
-  const budget = (atLeast: number) => (redisUrl ? { atLeast } : undefined);
-  const candidates: Contender[] = [
-    { name: 'claim of an up-to-date tail', budget: budget(level.claim), run: () => ours(0) },
-    { name: 'claim, store one candle, finish', budget: budget(level.lifecycle), run: () => ours(1) },
-  ];
+  const startBare = () => startBareWorker({ ...place, queue: QUEUE, concurrency });
+  const start = () => startOurs(warehouse, queues, concurrency);
+  const costs: Cost[] = [];
+  const contender = (name: string, kind: Kind, atLeast?: number): Contender => {
+    const cost: Cost = { name, jobs: 0, nodeMs: 0, postgresMs: 0 };
+    costs.push(cost);
+    const budget = redisUrl && atLeast !== undefined ? { atLeast } : undefined;
+    return {
+      name,
+      budget,
+      run: () => runJobs(level, queues, kind, cost, kind === 'bare' ? startBare : start),
+    };
+  };
   try {
     const { baseline, candidates: lines } = await compare({
       ...setting,
-      baseline: { name: 'bare BullMQ, empty processor', run: bare },
-      candidates,
+      baseline: contender('bare BullMQ, empty processor', 'bare'),
+      candidates: [
+        contender('claim of an up-to-date tail', 'nothing_missing', level.claim),
+        contender('claim, store one candle, finish', 'stored', level.lifecycle),
+      ],
     });
     return {
       benchmark: 'lifecycle',
       title: `queue in ${backend}, concurrency ${concurrency}`,
       unit: 'jobs/s',
       lines: [baseline, ...lines],
-      notes: [],
+      notes: costs.map(costText),
     };
   } finally {
     await queues.close({ deadlineMs: 5_000 });
@@ -87,15 +95,30 @@ async function compareLevel(setting: Setting, level: Level): Promise<Report> {
   }
 }
 
+type Kind = 'bare' | 'nothing_missing' | 'stored';
+
+interface Cost {
+  readonly name: string;
+  jobs: number;
+  nodeMs: number;
+  postgresMs: number;
+}
+
+function costText({ name, jobs, nodeMs, postgresMs }: Cost): string {
+  const perJob = (ms: number) => `${Math.round((ms * 1_000) / jobs)} µs`;
+  return `CPU a job, ${name}: the worker ${perJob(nodeMs)}, Postgres ${perJob(postgresMs)}`;
+}
+
 /** Adds the jobs to a paused queue, starts a worker, lets it go. Answers jobs a second. */
 async function runJobs(
-  { series, redisUrl, redisJobs, postgresJobs }: Level,
+  { warehouse, series, redisUrl, redisJobs, postgresJobs }: Level,
   queues: QueueConnection,
-  missing: 0 | 1 | undefined,
+  kind: Kind,
+  cost: Cost,
   start: () => Promise<{ close(): Promise<void> }>,
 ): Promise<number> {
   const count = redisUrl ? redisJobs : postgresJobs;
-  await series.reset(missing ?? 0);
+  await series.reset(kind === 'stored' ? 1 : 0);
   const queue = queues.queue(QUEUE);
   await queue.waitUntilReady();
   await queue.obliterate({ force: true });
@@ -105,13 +128,18 @@ async function runJobs(
   try {
     // Both workers are up and blocked on the paused queue by then.
     await sleep(SETTLE_MS);
+    const node = process.cpuUsage();
+    const postgresMs = await postgresCpuMs(warehouse.db);
     const startedAt = performance.now();
     await queue.resume();
     while ((await queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized')) > 0)
       await sleep(LOOK_EVERY_MS);
     const seconds = (performance.now() - startedAt) / 1_000;
-    const ended =
-      missing === undefined ? count : await series.countEnded(missing === 0 ? 'nothing_missing' : 'stored');
+    const used = process.cpuUsage(node);
+    cost.jobs += count;
+    cost.nodeMs += (used.user + used.system) / 1_000;
+    cost.postgresMs += (await postgresCpuMs(warehouse.db)) - postgresMs;
+    const ended = kind === 'bare' ? count : await series.countEnded(kind);
     if (ended !== count) throw new Error(`${ended} of ${count} tails ended as they should`);
     return count / seconds;
   } finally {

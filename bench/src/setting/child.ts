@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** A process of a benchmark's own. */
@@ -31,21 +30,4 @@ export async function startChild(name: 'replay' | 'worker', args: readonly strin
       clearTimeout(timer);
     },
   };
-}
-
-const TICK_MS = 10;
-
-/** CPU time that processes have used so far; undefined where the system does not tell. */
-export function cpuMs(pids: readonly number[]): number | undefined {
-  if (process.platform !== 'linux') return undefined;
-  let ticks = 0;
-  for (const pid of pids) {
-    try {
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-      ticks += Number(fields[11]) + Number(fields[12]);
-    } catch {
-      // It has ended: what it used is not told any more.
-    }
-  }
-  return ticks * TICK_MS;
 }

@@ -13,6 +13,7 @@ import { PROVIDER, type Warehouse } from './warehouse.js';
 const TIMEFRAME = '1d';
 const DAY_MS = 86_400_000;
 const HISTORY_DAYS = 400;
+const ORIGIN = 'bench';
 
 /** No revision window: a tail that misses one candle asks for that one alone. */
 export const TAIL_TRAITS: ProviderTraits = { ...providerTraits(PROVIDER), revisionWindow: 0 };
@@ -32,6 +33,8 @@ export async function openTailSeries({ db, track, empty }: Warehouse, count: num
   const range = { fromMs: newestMs - HISTORY_DAYS * DAY_MS, toMs: newestMs + HISTORY_DAYS * DAY_MS };
   const symbols = Array.from({ length: count }, (_, n) => `T${n}/USDT`);
   const seriesIds = await track({ symbols, timeframe: TIMEFRAME, range });
+  // As after their first candle, which tells where a series comes from.
+  await db.sql`update series set origin = ${ORIGIN}`;
   return {
     seriesIds,
     async reset(missing) {
@@ -69,7 +72,7 @@ export function tailJobs(seriesIds: readonly number[], count: number) {
 export function createInstantSource(): CandleSource {
   return {
     traits: TAIL_TRAITS,
-    origin: 'bench',
+    origin: ORIGIN,
     async *fetchCandles({ fromMs, toMs }) {
       const asked = { fromMs, toMs };
       const candles: Candle[] = [];

@@ -15,21 +15,27 @@ CREATE VIEW tracked_series AS
   JOIN tracked_symbols t ON t.provider = s.provider AND t.symbol = s.symbol AND s.timeframe = ANY (t.timeframes);
 --> statement-breakpoint
 -- Milliseconds since the epoch: how instants leave the database, so that no driver's date parser is involved.
-CREATE FUNCTION to_ms(t timestamptz) RETURNS double precision LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-  RETURN round(extract(epoch FROM t) * 1000)::double precision;
+-- Declared as volatile as what it calls: else the planner cannot put it in line, and each call parses it anew.
+CREATE FUNCTION to_ms(t timestamptz) RETURNS double precision LANGUAGE sql STABLE STRICT PARALLEL SAFE
+  RETURN round(date_part('epoch', t) * 1000);
 --> statement-breakpoint
 CREATE FUNCTION from_ms(ms double precision) RETURNS timestamptz LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
   RETURN to_timestamp(ms / 1000.0);
 --> statement-breakpoint
 -- [[from, to], …] in milliseconds.
-CREATE FUNCTION ranges_to_ms(r tstzmultirange) RETURNS jsonb LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-  RETURN (SELECT coalesce(jsonb_agg(jsonb_build_array(to_ms(lower(u)), to_ms(upper(u)))), '[]'::jsonb) FROM unnest(r) u);
+CREATE FUNCTION ranges_to_ms(r tstzmultirange) RETURNS jsonb LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+  IF isempty(r) THEN RETURN '[]'; END IF;
+  RETURN (SELECT jsonb_agg(jsonb_build_array(to_ms(lower(u)), to_ms(upper(u)))) FROM unnest(r) u);
+END $$;
 --> statement-breakpoint
 -- What needs no asking: covered, unavailable, or unconfirmed and not yet due.
-CREATE FUNCTION settled_of(c series_coverage) RETURNS tstzmultirange LANGUAGE sql STABLE
-  RETURN c.covered + c.unavailable + CASE WHEN isempty(c.unconfirmed) THEN '{}'::tstzmultirange ELSE coalesce(
-    (SELECT range_agg(u.range) FROM unconfirmed_ranges u
-      WHERE u.series_id = c.series_id AND u.due_at > clock_timestamp()), '{}') END;
+CREATE FUNCTION settled_of(c series_coverage) RETURNS tstzmultirange LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF isempty(c.unconfirmed) THEN RETURN c.covered + c.unavailable; END IF;
+  RETURN c.covered + c.unavailable + coalesce((SELECT range_agg(u.range) FROM unconfirmed_ranges u
+    WHERE u.series_id = c.series_id AND u.due_at > clock_timestamp()), '{}');
+END $$;
 --> statement-breakpoint
 -- Keeps series (and their coverage rows) in step with the watchlist, cancels the work of what was paused or removed
 -- in the same statement (T11), lifts cancellations of what was resumed, and tells the producer at once.

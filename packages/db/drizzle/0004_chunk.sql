@@ -9,7 +9,7 @@ CREATE FUNCTION store_chunk(
   p_answered tstzmultirange, p_proven tstzmultirange, p_unconfirmed tstzmultirange, p_unavailable tstzmultirange,
   p_rejected jsonb, p_requests int, p_origin text,
   OUT outcome text, OUT inserted int, OUT updated int, OUT unchanged int, OUT todo jsonb
-) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
   e backfill_state_persistent; c series_coverage; v_origin text;
   v_from timestamptz; v_to timestamptz; v_count int := coalesce(cardinality(p_time), 0);
@@ -90,6 +90,34 @@ BEGIN
   END IF;
 END $$;
 --> statement-breakpoint
+-- Several small chunks in one statement: each as store_chunk alone, in series order, so that two batches lock in one order.
+-- Candles are laid end to end; p_counts says how many each chunk has. Either all take effect or, with an error, none.
+CREATE FUNCTION store_chunks(
+  p_executions uuid[], p_fences bigint[], p_counts int[],
+  p_time double precision[], p_open double precision[], p_high double precision[], p_low double precision[],
+  p_close double precision[], p_volume double precision[],
+  p_answered tstzmultirange[], p_proven tstzmultirange[], p_unconfirmed tstzmultirange[], p_unavailable tstzmultirange[],
+  p_rejected jsonb, p_requests int[], p_origins text[]
+) RETURNS TABLE (ordinal int, outcome text, inserted int, updated int, unchanged int, todo jsonb)
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE x record; v_from int[]; v_to int;
+BEGIN
+  SELECT array_agg(before ORDER BY n) INTO v_from
+    FROM (SELECT n, sum(c) OVER (ORDER BY n) - c AS before FROM unnest(p_counts) WITH ORDINALITY AS u(c, n)) q;
+  FOR x IN
+    SELECT u.n::int AS n, u.id FROM unnest(p_executions) WITH ORDINALITY AS u(id, n)
+    LEFT JOIN backfill_state_persistent b ON b.execution_id = u.id ORDER BY b.series_id, u.id
+  LOOP
+    v_to := v_from[x.n] + p_counts[x.n];
+    RETURN QUERY SELECT x.n, c.outcome, c.inserted, c.updated, c.unchanged, c.todo FROM store_chunk(x.id, p_fences[x.n],
+      p_time[v_from[x.n] + 1 : v_to], p_open[v_from[x.n] + 1 : v_to], p_high[v_from[x.n] + 1 : v_to],
+      p_low[v_from[x.n] + 1 : v_to], p_close[v_from[x.n] + 1 : v_to], p_volume[v_from[x.n] + 1 : v_to],
+      p_answered[x.n], p_proven[x.n], p_unconfirmed[x.n], p_unavailable[x.n],
+      p_rejected -> (x.n - 1), p_requests[x.n], p_origins[x.n]) c;
+  END LOOP;
+END $$;
+--> statement-breakpoint
 -- What two answers did not agree on is asked again after 1 minute, then 2, 4 … 24 hours at most, each stretch by its
 -- own count. Where a third request on its own still shows nothing, and later candles are there, nothing it is.
 CREATE FUNCTION note_unconfirmed(
@@ -122,7 +150,7 @@ END $$;
 CREATE FUNCTION merge_candles(
   p_series int, p_execution uuid, p_time double precision[], p_open double precision[], p_high double precision[],
   p_low double precision[], p_close double precision[], p_volume double precision[], OUT inserted int, OUT updated int
-) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
   WITH incoming AS (
     SELECT to_timestamp(unnest(p_time) / 1000.0) AS time, unnest(p_open) AS open, unnest(p_high) AS high,

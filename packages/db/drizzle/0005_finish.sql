@@ -7,7 +7,7 @@
 CREATE FUNCTION finish_executions(
   p_ids uuid[], p_fences bigint[], p_ends text[], p_delays_ms double precision[], p_codes text[], p_messages text[]
 ) RETURNS TABLE (execution_id uuid, outcome text, wait_ms double precision)
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE x record; e backfill_state_persistent; c series_coverage; s tracked_series;
 BEGIN

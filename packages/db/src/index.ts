@@ -46,6 +46,7 @@ export { type OpenRun, type RunRequest, endRun, listOpenRuns, readRun, startRun 
 export { wakeProducer } from './queries/wake-producer.js';
 export { type SeriesFacts, readSeriesFacts } from './queries/series-status.js';
 export { type Chunk, type ChunkAnswer, type StoredChunk, storeChunk } from './queries/store-chunk.js';
+export { createChunkStore } from './queries/store-chunks.js';
 export {
   type SymbolToTrack,
   type TrackedSeries,

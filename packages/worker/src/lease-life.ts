@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 
 /** How long the lease lives, by this process's steady clock. */
@@ -11,7 +12,7 @@ export interface LeaseLife {
 
 export function createLeaseLife(log: Logger, onRunOut: () => void): LeaseLife {
   let lastsUntil = 0;
-  let alive = new AbortController();
+  let alive = newController();
   let expiry: NodeJS.Timeout | undefined;
   let hasEnded = false;
 
@@ -33,7 +34,7 @@ export function createLeaseLife(log: Logger, onRunOut: () => void): LeaseLife {
       if (hasEnded) return;
       lastsUntil = Math.max(lastsUntil, until);
       if (!isClockRight) alive.abort(new Error('clock skew'));
-      else if (alive.signal.aborted) alive = new AbortController();
+      else if (alive.signal.aborted) alive = newController();
       clearTimeout(expiry);
       expiry = setTimeout(runOut, lastsUntil - performance.now());
       expiry.unref();
@@ -45,4 +46,11 @@ export function createLeaseLife(log: Logger, onRunOut: () => void): LeaseLife {
       alive.abort(new Error('lease given up'));
     },
   };
+}
+
+/** Every job in hand listens to its signal. */
+function newController(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }

@@ -1,5 +1,12 @@
+import { setMaxListeners } from 'node:events';
 import type { Budget, CandleSource, Clock, RequestGate, ProviderTraits } from '@candlefleet/core';
-import { createClaimer, createFinisher, listProviders, type Database } from '@candlefleet/db';
+import {
+  createChunkStore,
+  createClaimer,
+  createFinisher,
+  listProviders,
+  type Database,
+} from '@candlefleet/db';
 import {
   backfillQueueName,
   MAINTENANCE_QUEUE,
@@ -66,6 +73,8 @@ export async function startWorker(options: WorkerOptions): Promise<FleetWorker> 
   const { queues, log, concurrency } = options;
   const timings = { ...WORKER_TIMINGS, ...options.timings };
   const shutdown = new AbortController();
+  // Each job in hand listens.
+  setMaxListeners(0, shutdown.signal);
   const consumers = createConsumers({
     log,
     listNames: () => listQueues(options),
@@ -128,6 +137,7 @@ function createHandlers(
     sources,
     budget,
     claim: createClaimer(db, lease.workerId),
+    store: createChunkStore(db),
     finish: createFinisher(db),
     slots: createSlotKeeper(concurrency),
     shutdown,

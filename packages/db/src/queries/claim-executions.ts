@@ -72,8 +72,11 @@ async function claimBatch(db: Database, workerId: string, claims: readonly Claim
           ${numbers(tails.map((t) => t?.range.fromMs))}::float8[], ${numbers(tails.map((t) => t?.range.toMs))}::float8[],
           ${numbers(tails.map((t) => t?.rereadFromMs))}::float8[], ${BACKFILL_RETRY.maxTries})`,
     );
-    const byId = new Map(rows.map((row) => [row.execution_id, row]));
-    return claims.map((claim) => toAnswer(byId.get(claim.executionId)));
+    // Two jobs of one execution may share a batch: each has a row, and the first of them is the one that took it.
+    return claims.map((claim) => {
+      const index = rows.findIndex((row) => row.execution_id === claim.executionId);
+      return toAnswer(index === -1 ? undefined : rows.splice(index, 1)[0]);
+    });
   } catch (thrown) {
     const isHeld = thrown instanceof DatabaseError && HELD_STATES.has(thrown.sqlState ?? '');
     if (isHeld && claims.length === 1) return [{ outcome: 'held', waitMs: 0 }];

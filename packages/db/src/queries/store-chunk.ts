@@ -30,7 +30,7 @@ export interface StoredChunk {
 /** `refused`: the fence is old, write nothing more. `origin`: the series keeps to another host. */
 export type ChunkAnswer = StoredChunk | { readonly outcome: 'refused' } | { readonly outcome: 'origin' };
 
-interface Row {
+export interface ChunkRow {
   outcome: 'stored' | 'completed' | 'refused' | 'origin';
   inserted: number;
   updated: number;
@@ -44,7 +44,7 @@ export async function storeChunk(db: Database, chunk: Chunk): Promise<ChunkAnswe
   const column = (pick: (candle: Candle) => number) => numbers(candles.map(pick));
   const [row] = await db.run(
     'store chunk',
-    (sql) => sql<Row[]>`
+    (sql) => sql<ChunkRow[]>`
       select outcome, inserted, updated, unchanged, todo from store_chunk(
         ${chunk.executionId}::uuid, ${chunk.fence}::bigint,
         ${column((c) => c.openMs)}::float8[], ${column((c) => c.open)}::float8[], ${column((c) => c.high)}::float8[],
@@ -53,7 +53,10 @@ export async function storeChunk(db: Database, chunk: Chunk): Promise<ChunkAnswe
         ${multirange(chunk.unconfirmed)}::tstzmultirange, ${multirange(chunk.unavailable)}::tstzmultirange,
         ${JSON.stringify(chunk.rejected.map(toRejected))}::text::jsonb, ${chunk.requests}, ${chunk.origin})`,
   );
-  if (!row) return { outcome: 'refused' };
+  return row ? toChunkAnswer(row) : { outcome: 'refused' };
+}
+
+export function toChunkAnswer(row: ChunkRow): ChunkAnswer {
   const { outcome, inserted, updated, unchanged } = row;
   if (outcome === 'refused') return { outcome };
   if (outcome === 'origin') return { outcome };
@@ -61,7 +64,7 @@ export async function storeChunk(db: Database, chunk: Chunk): Promise<ChunkAnswe
 }
 
 // JSON has no NaN: a number that is none is kept as its text.
-function toRejected({ candle, reason }: RejectedCandle) {
+export function toRejected({ candle, reason }: RejectedCandle) {
   const text = (n: number) => (Number.isFinite(n) ? n : String(n));
   return {
     openMs: Number.isFinite(candle.openMs) ? candle.openMs : null,

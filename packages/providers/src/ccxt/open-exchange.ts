@@ -33,6 +33,8 @@ export async function openExchange(options: {
     options: { fetchMarkets: { types: ['spot'] }, defaultType: 'spot', fetchCurrencies: false },
   });
   exchange.fetchImplementation = (url: string, init: RequestInit) => wire.fetch(url, init);
+  const parseJson = exchange.parseJson.bind(exchange);
+  exchange.parseJson = (text: string) => wire.parsed(text) ?? parseJson(text);
   exchange.has['fetchCurrencies'] = false;
   if (baseUrl) Reflect.set(exchange.urls, 'api', withHost(exchange.urls['api'], baseUrl));
   if (!exchange.has['fetchOHLCV'])

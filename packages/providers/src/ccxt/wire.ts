@@ -13,12 +13,16 @@ export interface WireContext {
   /** Filled in by the wire: what the last answer's head said. */
   status?: number;
   retryAfterMs?: number | undefined;
+  /** Filled in by the wire: an answer that was parsed and found well formed. */
+  answer?: { readonly text: string; readonly value: unknown };
 }
 
 export interface Wire {
   /** Stands in for ccxt's own fetch. */
   fetch(url: string, init: RequestInit): Promise<Response>;
   run<T>(context: WireContext, work: () => Promise<T>): Promise<T>;
+  /** What the text of the call's last answer says, where the wire has parsed it already. */
+  parsed(text: string): unknown;
 }
 
 /** Puts the gate, the caller's signal, a timeout and a size limit on every request that ccxt makes. */
@@ -33,6 +37,10 @@ export function createWire(options: {
   const storage = new AsyncLocalStorage<WireContext>();
   return {
     run: (context, work) => storage.run(context, work),
+    parsed(text) {
+      const answer = storage.getStore()?.answer;
+      return answer?.text === text ? answer.value : undefined;
+    },
     async fetch(url, init) {
       const context = storage.getStore();
       if (!context) throw new Error('a request outside every call: nobody pays for it');
@@ -50,7 +58,7 @@ export function createWire(options: {
         noteHead(context, response, gate, clock.nowMs());
         const text = await readLimited(provider, response, maxAnswerBytes);
         refuseMalformed(provider, context, response, text);
-        return new Response(text, { status: response.status, headers: response.headers });
+        return new ReadResponse(text, { status: response.status, headers: response.headers });
       } catch (thrown) {
         context.signal.throwIfAborted();
         if (timeout.aborted)
@@ -70,6 +78,18 @@ export function createWire(options: {
       }
     },
   };
+}
+
+/** An answer whose body was read already: it is not turned into bytes and back. */
+class ReadResponse extends Response {
+  override readonly text: () => Promise<string>;
+  override readonly json: () => Promise<unknown>;
+
+  constructor(text: string, head: ResponseInit) {
+    super(null, head);
+    this.text = () => Promise.resolve(text);
+    this.json = async () => JSON.parse(text);
+  }
 }
 
 function noteHead(context: WireContext, response: Response, gate: RequestGate, nowMs: number): void {
@@ -106,6 +126,7 @@ function refuseMalformed(provider: string, context: WireContext, response: Respo
       provider,
       what: `the candles have another shape than documented (${fault})`,
     });
+  context.answer = { text, value: answer };
 }
 
 function parseJson(provider: string, response: Response, text: string): unknown {

@@ -8,11 +8,11 @@ import {
   type Range,
 } from '@candlefleet/core';
 import {
-  storeChunk,
+  type Chunk,
+  type ChunkAnswer,
   type Claim,
   type ClaimAnswer,
   type ClaimedExecution,
-  type Database,
 } from '@candlefleet/db';
 import { executionIdOf, type BackfillJob, type JobEnding, type JobInHand } from '@candlefleet/queue';
 import { ForeignOriginError, StoppedError, UnsettledError } from '../errors.js';
@@ -24,8 +24,8 @@ import { endFailedAttempt, type FailureDeps } from './fail.js';
 import { createProgress, type Progress } from './progress.js';
 
 export interface BackfillDeps extends FailureDeps {
-  readonly db: Database;
   readonly claim: (claim: Claim) => Promise<ClaimAnswer>;
+  readonly store: (chunk: Chunk) => Promise<ChunkAnswer>;
   readonly sources: Sources;
   readonly lease: LeaseKeeper;
   /** A reason to hand back the rest after this page, or nothing. */
@@ -135,7 +135,7 @@ async function storePage(attempt: Attempt, page: CandlePage): Promise<JobEnding 
   if (!deps.lease.mayWork) throw new StoppedError('lease_lost');
   const settledMs = deps.lease.dbNowMs() - traits.settleDelayMs;
   const checked = checkPage(page, { calendar, timeframe: job.data.timeframe, settledMs });
-  const stored = await storeChunk(deps.db, {
+  const stored = await deps.store({
     ...idOf(execution),
     candles: checked.good,
     rejected: checked.rejected,
