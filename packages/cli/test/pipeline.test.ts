@@ -251,8 +251,12 @@ describe.each(queueBackends())('the pipeline, with its queue in $name', (backend
       await fleet.settled();
       const [row] = await listExecutions(fleet.db, { limit: 1 });
       const queue = fleet.queues.queue(backfillQueueName('replay'));
-      const job = await queue.getJob(row?.executionId ?? '');
-      expect(job?.progress).toMatchObject({
+      // The row is settled before the job hears of it.
+      const job = await waitUntil('its job to end', async () => {
+        const one = await queue.getJob(row?.executionId ?? '');
+        return (await one?.isCompleted()) ? one : undefined;
+      });
+      expect(job.progress).toMatchObject({
         percent: 100,
         candles: 3_000,
         range: expect.stringContaining('2024-03-04'),
