@@ -98,7 +98,7 @@ export async function createLeaseKeeper(options: LeaseKeeperOptions): Promise<Le
   return {
     workerId,
     get mayWork() {
-      return !isSkewed && performance.now() < aliveUntil;
+      return !alive.signal.aborted && performance.now() < aliveUntil;
     },
     get aliveSignal() {
       return alive.signal;
