@@ -54,11 +54,15 @@ describe('an answer that is none says whether a retry helps, and when', () => {
       { status: 429, headers: { 'retry-after': new Date(Date.now() + 90_000).toUTCString() }, body: '{}' },
       { code: 'rate_limited', retryable: true, afterMs: 90_000 },
     ],
-    ['429 without a word', { status: 429, body: '{}' }, { code: 'rate_limited', retryable: true }],
+    [
+      '429 without a word',
+      { status: 429, body: '{}' },
+      { code: 'rate_limited', retryable: true, afterMs: 10_000 },
+    ],
     [
       '429 with nonsense',
       { status: 429, headers: { 'retry-after': 'soon' }, body: '{}' },
-      { code: 'rate_limited', retryable: true },
+      { code: 'rate_limited', retryable: true, afterMs: 10_000 },
     ],
     [
       '418 with its end in the body',
@@ -106,7 +110,11 @@ describe('a request', () => {
       retryable: true,
       retryAfterMs: 9,
     });
-    const gate = { pass: () => Promise.reject(refusal), observeUsed: () => {} };
+    const gate = {
+      pass: () => Promise.reject(refusal),
+      observeUsed: () => {},
+      observeRefused: async () => {},
+    };
     const { server, source } = await openOn(() => ({ body: JSON.stringify(ROWS) }), { gate });
     await expect(fetchAll(source, ASKED)).rejects.toBe(refusal);
     expect(server.asked).toEqual([]);

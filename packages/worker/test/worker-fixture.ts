@@ -190,11 +190,10 @@ export async function createWorkerFixture(backend: TestBackend) {
         async () => states.includes(await this.queue().getJobState(jobId)) || undefined,
       );
     },
-    /** How long from now until the job is due again. */
+    /** For how long the job was sent back. */
     async delayOf(jobId: string): Promise<number> {
       await this.until(jobId, 'delayed');
-      const job = await this.queue().getJob(jobId);
-      return (job?.timestamp ?? 0) + (job?.delay ?? 0) - Date.now();
+      return (await this.queue().getJob(jobId))?.delay ?? 0;
     },
     async note(jobId: string): Promise<unknown> {
       await this.until(jobId, 'completed');
