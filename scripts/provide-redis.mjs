@@ -5,14 +5,18 @@ import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
-/** Starts a server of our own on a free port, or answers with how to get one. REDIS_URL stands above all. */
+/**
+ * Starts a server of our own on a free port, or answers with how to get one. REDIS_URL stands above all: then nothing is
+ * fetched, and tests that start a Redis of their own run where one is at hand already.
+ */
 export async function provideRedis(toolsDir) {
-  const found = onPath() ?? unpack(toolsDir);
-  const program = found
+  const isGiven = Boolean(process.env.REDIS_URL);
+  const atHand = onPath() ?? program(path.join(toolsDir, 'redis'));
+  const found = atHand ?? (isGiven ? undefined : unpack(toolsDir));
+  const own = found
     ? { TEST_REDIS_SERVER: found.program, TEST_REDIS_LIBRARIES: found.env.LD_LIBRARY_PATH ?? '' }
     : {};
-  if (process.env.REDIS_URL)
-    return { env: { ...program, TEST_REDIS_URL: process.env.REDIS_URL }, stop: async () => {} };
+  if (isGiven) return { env: { ...own, TEST_REDIS_URL: process.env.REDIS_URL }, stop: async () => {} };
   if (!found) return { env: {}, hint: installHint(), stop: async () => {} };
   const folder = mkdtempSync(path.join(os.tmpdir(), 'candlefleet-redis-'));
   const port = await freePort();
@@ -34,7 +38,7 @@ export async function provideRedis(toolsDir) {
   });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   return {
-    env: { ...program, TEST_REDIS_URL: `redis://127.0.0.1:${port}` },
+    env: { ...own, TEST_REDIS_URL: `redis://127.0.0.1:${port}` },
     async stop() {
       child.kill('SIGTERM');
       await ended;
@@ -53,8 +57,6 @@ function onPath() {
 /** Debian and Ubuntu: the packages, downloaded with apt's own folders elsewhere, unpacked and not installed. */
 function unpack(toolsDir) {
   const place = path.join(toolsDir, 'redis');
-  const known = program(place);
-  if (known) return known;
   if (spawnSync('apt-get', ['--version']).status !== 0) return undefined;
   const debs = path.join(place, 'debs');
   for (const folder of [debs, `${place}/lists/partial`, `${place}/cache/archives/partial`])

@@ -2,8 +2,14 @@ import path from 'node:path';
 import { BadInputError } from '@candlefleet/core';
 import { z } from 'zod';
 
-const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');
-const port = z.coerce.number().int().min(1).max(65_535);
+const flag = z
+  .enum(['true', 'false', '1', '0'], { error: 'write true or false' })
+  .transform((text) => text === 'true' || text === '1');
+const whole = (min: number, max: number) => {
+  const error = `a whole number from ${min} to ${max} was expected`;
+  return z.string().regex(/^\d+$/, error).transform(Number).pipe(z.number().min(min, error).max(max, error));
+};
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const url = (protocols: RegExp, example: string) =>
   z.url({ protocol: protocols, error: `write it as ${example}` });
 
@@ -14,10 +20,10 @@ const schema = z.object({
   REDIS_ALLOW_EVICTION: flag.default(false),
   QUEUE_NAMESPACE: z
     .string()
-    .regex(/^[a-z][a-z0-9_]{0,39}$/, 'up to 40 of a-z, 0-9 and _')
+    .regex(/^[a-z][a-z0-9_]{0,39}$/, 'a letter of a-z, then up to 39 of a-z, 0-9 and _')
     .optional(),
   CANDLEFLEET_DATA_DIR: z.string().min(1).default('.candlefleet'),
-  WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(16),
+  WORKER_CONCURRENCY: whole(1, 256).prefault('16'),
   WORKER_QUEUES: z
     .string()
     .transform((text) =>
@@ -27,12 +33,12 @@ const schema = z.object({
         .filter(Boolean),
     )
     .optional(),
-  LEASE_SECONDS: z.coerce.number().min(2).max(600).default(30),
-  UP_WORKERS: z.coerce.number().int().min(1).max(64).default(2),
-  DASHBOARD_PORT: port.optional(),
+  LEASE_SECONDS: whole(2, 600).prefault('30'),
+  UP_WORKERS: whole(1, 64).prefault('2'),
+  DASHBOARD_PORT: whole(1, 65_535).optional(),
   EGRESS_GROUP: z.string().min(1).default('default'),
-  SHUTDOWN_SECONDS: z.coerce.number().min(1).max(600).default(25),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  SHUTDOWN_SECONDS: whole(1, 600).prefault('25'),
+  LOG_LEVEL: z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(', ')} was expected` }).default('info'),
 });
 
 const baseUrl = url(/^https?$/, 'http://host:port');
@@ -73,6 +79,10 @@ export function readSettings(env: NodeJS.ProcessEnv, dataDir?: string): Settings
         (issue) => `${issue.path.join('.')}="${shown(set, issue.path[0])}": ${issue.message}`,
       );
   for (const [name, value] of Object.entries(set)) {
+    const partner = name.replace(/^PROVIDER_(API_KEY|SECRET)_/, (_, what) =>
+      what === 'SECRET' ? 'PROVIDER_API_KEY_' : 'PROVIDER_SECRET_',
+    );
+    if (set[partner] === undefined) mistakes.push(`${name} is set without ${partner}: set both, or none`);
     if (name.startsWith('PROVIDER_BASE_URL_') && !baseUrl.safeParse(value).success) {
       mistakes.push(`${name}="${value ?? ''}": write it as http://host:port`);
     }

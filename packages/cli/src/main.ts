@@ -26,7 +26,9 @@ function tell(thrown: unknown): number {
   const isFlag = thrown instanceof CommanderError;
   // Help and the version were asked for; what is wrong with a flag, commander has told in text.
   if (isFlag && (thrown.exitCode === 0 || !cli.isJson)) return thrown.exitCode === 0 ? 0 : EXIT.badInput;
-  const { code, message } = isFlag ? { code: 'bad_input', message: thrown.message } : asFleetError(thrown);
+  const { code, message } = isFlag
+    ? { code: 'bad_input', message: thrown.message.replace(/^error: /, '') }
+    : asFleetError(thrown);
   process.stderr.write(
     cli.isJson ? `${JSON.stringify({ error: { code, message } })}\n` : `candlefleet: ${message}\n`,
   );

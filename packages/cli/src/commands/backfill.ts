@@ -86,7 +86,7 @@ async function findOne(db: Database, flags: BackfillFlags): Promise<SeriesFacts>
   const [series, other] = found;
   if (!series) {
     throw new NotFoundError(
-      `${flags.symbol} ${flags.timeframe} is not tracked. \`candlefleet symbols add ${flags.symbol} --timeframes ${flags.timeframe} …\` tracks it.`,
+      `${flags.symbol} ${flags.timeframe} is not tracked. \`candlefleet symbols add ${flags.symbol} --provider … --timeframes ${flags.timeframe}\` tracks it.`,
     );
   }
   if (other)

@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import type { Database } from '@candlefleet/db';
 import type { Logger } from 'pino';
+import { explainDatabase } from '../explain-database.js';
 import { openWarehouse } from '../connect-fleet.js';
 import type { Settings } from '../environment.js';
 import type { Output } from '../terminal/output.js';
@@ -30,6 +31,8 @@ export async function withWarehouse<T>(
   const db = openWarehouse(context.settings, 'cli');
   try {
     return await work(db);
+  } catch (thrown) {
+    throw explainDatabase(thrown, db.url);
   } finally {
     await db.close();
   }

@@ -2,7 +2,7 @@ import { asFleetError } from '@candlefleet/core';
 import { listProviders, readFleetFacts, type Database } from '@candlefleet/db';
 import { providerTraits } from '@candlefleet/providers';
 import { locateFleet, openQueues, openWarehouse, withSource } from '../connect-fleet.js';
-import { EXIT } from '../errors.js';
+import { EXIT, exitCodeOf } from '../errors.js';
 import type { CommandContext } from './context.js';
 
 interface Finding {
@@ -22,6 +22,7 @@ const CLOSE_MS = 5_000;
 export async function doctor(context: CommandContext): Promise<number> {
   const findings: Finding[] = [checkNode()];
   let db: Database | undefined;
+  let code: number = EXIT.failed;
   try {
     locateFleet(context.settings);
     db = openWarehouse(context.settings, 'doctor');
@@ -30,12 +31,9 @@ export async function doctor(context: CommandContext): Promise<number> {
     for (const provider of await providersToTry(db))
       findings.push(await checkProvider(context, db, provider));
   } catch (thrown) {
-    findings.push({
-      check: 'fleet',
-      ok: false,
-      found: asFleetError(thrown).message,
-      remedy: 'Start it with `npm start`.',
-    });
+    const error = asFleetError(thrown);
+    code = exitCodeOf(error);
+    findings.push({ check: 'fleet', ok: false, found: error.message });
   } finally {
     await db?.close();
   }
@@ -44,7 +42,7 @@ export async function doctor(context: CommandContext): Promise<number> {
     context.output.line(`${ok ? 'ok  ' : 'BAD '} ${check.padEnd(22)} ${found}`);
     if (!ok && remedy) context.output.line(`     ${''.padEnd(22)} → ${remedy}`);
   }
-  return findings.every((one) => one.ok) ? 0 : EXIT.failed;
+  return findings.every((one) => one.ok) ? 0 : code;
 }
 
 function checkNode(): Finding {

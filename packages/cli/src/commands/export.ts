@@ -29,6 +29,8 @@ export async function exportCandles(context: CommandContext, flags: ExportFlags)
   const format = FORMATS[flags.format];
   if (!format)
     throw new BadInputError(`--format ${flags.format}: there are ${Object.keys(FORMATS).join(' and ')}.`);
+  if (flags.fromMs !== undefined && flags.toMs !== undefined && flags.toMs <= flags.fromMs)
+    throw new BadInputError('--to must be later than --from.');
   await withWarehouse(context, async (db) => {
     const [series, other] = await findSeries(db, flags);
     if (!series) {

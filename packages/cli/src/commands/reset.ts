@@ -15,8 +15,11 @@ export async function reset({ settings, output }: CommandContext, flags: { yes?:
       '`reset` empties the embedded Postgres of a data folder; DATABASE_URL names another server, which is left alone.',
     );
   }
-  if (!existsSync(dataDir)) {
-    output.line(`There is nothing in ${dataDir}.`);
+  const folder = embeddedFolder(dataDir);
+  const isOurs = existsSync(path.join(folder, 'password')) || existsSync(path.join(dataDir, 'source.json'));
+  if (!isOurs) {
+    output.value({ reset: null });
+    output.line(`There is nothing of a fleet in ${dataDir}.`);
     return;
   }
   if (!flags.yes) {
@@ -26,7 +29,6 @@ export async function reset({ settings, output }: CommandContext, flags: { yes?:
   }
   const owned = ownFolder(dataDir);
   try {
-    const folder = embeddedFolder(dataDir);
     // A server that survived its owner holds the folder: it is adopted, and ended.
     if (existsSync(path.join(folder, 'data', 'postmaster.pid')))
       await (await startEmbeddedPostgres({ dataDir })).close();

@@ -1,4 +1,4 @@
-import { BadInputError } from '@candlefleet/core';
+import { BadInputError, TIMEFRAMES } from '@candlefleet/core';
 import { listTrackedSymbols, setSymbolActive, trackSymbols, untrackSymbol } from '@candlefleet/db';
 import { withSource } from '../connect-fleet.js';
 import { NotFoundError } from '../errors.js';
@@ -75,7 +75,10 @@ export async function setActive(
 
 export async function listSymbols(context: CommandContext): Promise<void> {
   await withWarehouse(context, async (db) => {
-    const symbols = await listTrackedSymbols(db);
+    const symbols = (await listTrackedSymbols(db)).map((one) => ({
+      ...one,
+      timeframes: TIMEFRAMES.filter((timeframe) => one.timeframes.includes(timeframe)),
+    }));
     context.output.value(symbols);
     if (symbols.length === 0) {
       context.output.line(

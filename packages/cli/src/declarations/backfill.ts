@@ -45,7 +45,7 @@ export function declareBackfill({ program, run }: Cli): void {
     .description('the newest executions')
     .option('--active', 'pending and in progress only')
     .option('--status <status>', 'pending, in_progress, completed, failed or cancelled only')
-    .option('--limit <count>', 'at most', parseCount('--limit'), 50)
+    .option('--limit <count>', 'at most', parseCount('--limit', 10_000), 50)
     .action(
       run((context, flags: { active?: boolean; status?: string; limit: number }) =>
         printExecutions(context, flags),

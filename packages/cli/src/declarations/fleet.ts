@@ -43,7 +43,7 @@ export function declareFleet({ program, run, settings }: Cli): void {
   program
     .command('replay')
     .description("run a server that speaks Binance's wire format over recordings or a simulated market")
-    .option('--port <port>', 'default: a free one', parseCount('--port'))
+    .option('--port <port>', 'default: a free one', parseCount('--port', 65_535))
     .option('--recordings <folder>', 'a folder with recordings.json')
     .option('--seed <number>', 'of the simulated market and of the faults', parseCount('--seed'), 1)
     .option('--symbols <list>', 'of the simulated market, such as BTC/USDT,ETH/USDT', (text) =>

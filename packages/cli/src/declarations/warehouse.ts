@@ -10,7 +10,7 @@ interface ExportOptions {
   readonly from?: string;
   readonly to?: string;
   readonly provider?: string;
-  readonly format: string;
+  readonly format?: string;
 }
 
 /** What is in the warehouse, and what it stands on. */
@@ -25,7 +25,7 @@ export function declareWarehouse({ program, run }: Cli): void {
     .option('--from <date>', 'the first open time, such as 2024-01-31 or 2024-01-31T13:00Z; UTC')
     .option('--to <date>', 'candles that open before')
     .option('--provider <id>', 'where several have the series')
-    .option('--format <format>', 'csv or jsonl', 'csv')
+    .option('--format <format>', 'csv or jsonl; default: csv, or with --json jsonl')
     .action(
       run((context, symbol: string, timeframe: string, flags: ExportOptions) =>
         exportCandles(context, {
@@ -34,7 +34,7 @@ export function declareWarehouse({ program, run }: Cli): void {
           provider: flags.provider,
           fromMs: flags.from === undefined ? undefined : parseInstant('--from', flags.from),
           toMs: flags.to === undefined ? undefined : parseInstant('--to', flags.to),
-          format: flags.format,
+          format: flags.format ?? (context.output.json ? 'jsonl' : 'csv'),
         }),
       ),
     );

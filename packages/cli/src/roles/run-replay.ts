@@ -28,13 +28,20 @@ export function runReplay(settings: Settings, flags: ReplayFlags): Promise<void>
     const market = flags.recordings
       ? await openRecordings(flags.recordings)
       : createSimulatedMarket({ seed: flags.seed, symbols: flags.symbols ?? SIMULATED_SYMBOLS });
+    if (market.series.length === 0)
+      throw new BadInputError(`The recordings of ${flags.recordings ?? ''} hold no candle.`);
     const { port, weightLimit } = flags;
     const server = await startReplayServer({ market, port, weightLimit, faults: readFaults(flags) });
     return { ready: { url: server.url, series: market.series.length }, close: () => server.close() };
   });
 }
 
-function readFaults({ faults: file, fault: flags, seed }: ReplayFlags): FaultPlan {
+/** The faults of file and flags together. @throws BadInputError */
+export function readFaults({
+  faults: file,
+  fault: flags,
+  seed,
+}: Pick<ReplayFlags, 'faults' | 'fault' | 'seed'>): FaultPlan {
   const plan: FaultPlan = file ? readPlan(file) : { seed, faults: [] };
   return { ...plan, faults: [...plan.faults, ...flags.map(parseFaultFlag)] };
 }

@@ -7,7 +7,9 @@ export function parseInstant(flag: string, text: string): number {
   const iso = text.replace(' ', 'T');
   const hasOffset = /(?:Z|[+-]\d{2}:\d{2})$/.test(iso) || !iso.includes('T');
   const ms = DATE.test(text) ? Date.parse(hasOffset ? iso : `${iso}Z`) : Number.NaN;
-  if (Number.isNaN(ms))
+  // JavaScript takes 30 February for 1 March.
+  const isDay = new Date(Date.parse(text.slice(0, 10))).toJSON()?.startsWith(text.slice(0, 10)) ?? false;
+  if (Number.isNaN(ms) || !isDay)
     throw new BadInputError(`${flag} ${text}: write it as 2024-01-31 or 2024-01-31T13:00Z (UTC).`);
   return ms;
 }
@@ -26,10 +28,11 @@ export function parseSymbol(text: string): string {
   throw new BadInputError(`"${text}" is no symbol: write it as BASE/QUOTE, such as BTC/USDT.`);
 }
 
-export function parseCount(flag: string): (text: string) => number {
+export function parseCount(flag: string, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const count = Number(text);
-    if (Number.isInteger(count) && count > 0) return count;
-    throw new BadInputError(`${flag} ${text}: a whole number above 0 was expected.`);
+    if (Number.isInteger(count) && count > 0 && count <= most) return count;
+    const expected = most < Number.MAX_SAFE_INTEGER ? `from 1 to ${most}` : 'above 0';
+    throw new BadInputError(`${flag} ${text}: a whole number ${expected} was expected.`);
   };
 }

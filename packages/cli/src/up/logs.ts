@@ -9,14 +9,21 @@ export function openLog(file: string): number {
   return openSync(file, 'a', 0o600);
 }
 
-export function lastLines(file: string, count = LINES_TOLD): string {
-  if (!existsSync(file)) return '';
-  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
+/** How much is in a log by now. */
+export function logEnd(file: string): number {
+  return existsSync(file) ? statSync(file).size : 0;
 }
 
-/** The last line of a log, for a person: of a structured one, its message and reason. */
-export function lastWords(file: string): string {
-  const line = lastLines(file, 1);
+/** The last lines that were written to a log since it ended at `fromByte`. */
+export function lastLines(file: string, fromByte: number, count = LINES_TOLD): string {
+  if (!existsSync(file)) return '';
+  const text = readFileSync(file).subarray(fromByte).toString('utf8');
+  return text.trimEnd().split('\n').slice(-count).join('\n');
+}
+
+/** The last line of them, for a person: of a structured one, its message and reason. */
+export function lastWords(file: string, fromByte: number): string {
+  const line = lastLines(file, fromByte, 1);
   try {
     const { msg, reason }: { msg?: unknown; reason?: unknown } = JSON.parse(line);
     return [msg, reason].filter((part) => typeof part === 'string').join(': ') || line;

@@ -1,5 +1,4 @@
 import type { CandleSource, Timeframe } from '@candlefleet/core';
-import { BadInputError } from '@candlefleet/core';
 import { listProviders, trackSymbols, type Database, type SymbolToTrack } from '@candlefleet/db';
 import { watchlistEntries } from '../watchlist-entries.js';
 import type { SourceChoice } from './source-choice.js';
@@ -51,7 +50,6 @@ async function recordedEntries(source: CandleSource): Promise<SymbolToTrack[]> {
       ...(await watchlistEntries(source, { provider: 'replay', symbol, timeframes, fromMs: 'all' })),
     );
   }
-  if (entries.length === 0) throw new BadInputError('The recordings hold no candle.');
   return entries;
 }
 

@@ -48,16 +48,20 @@ export async function chooseSource(question: SourceQuestion): Promise<SourceChoi
         'Use another folder (--data-dir), or empty this one: npx candlefleet reset --yes',
     );
   }
-  const choice = asked === 'auto' || asked.source === 'live' ? await findLive(question, asked) : asked;
-  const file = path.join(settings.dataDir, FILE);
+  return asked === 'auto' || asked.source === 'live' ? findLive(question, asked) : asked;
+}
+
+/** Keeps a choice that has proven to work: a mistyped folder must not be kept. */
+export function keepSource(dataDir: string, choice: SourceChoice): void {
+  const file = path.join(dataDir, FILE);
   writeFileSync(`${file}.new`, `${JSON.stringify(choice, null, 2)}\n`);
   renameSync(`${file}.new`, file);
-  return choice;
 }
 
 type Asked = 'auto' | { source: 'live' } | Extract<SourceChoice, { source: 'replay' }>;
 
-function readFlags({ source, recordings, seed }: SourceFlags): Asked {
+/** What the flags ask for. @throws BadInputError when they contradict each other */
+export function readFlags({ source, recordings, seed }: SourceFlags): Asked {
   if (source === 'replay' || (source === undefined && recordings !== undefined)) {
     const folder = recordings === undefined ? {} : { recordings: path.resolve(recordings) };
     return { source: 'replay', seed: seed ?? DEFAULT_SEED, ...folder };

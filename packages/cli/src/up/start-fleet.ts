@@ -12,7 +12,7 @@ import { openFleetSource } from '../connect-fleet.js';
 import type { Settings } from '../environment.js';
 import { DASHBOARD_PORT } from '../roles/run-dashboard.js';
 import { seedWatchlist } from './seed-watchlist.js';
-import { chooseSource, type SourceChoice, type SourceFlags } from './source-choice.js';
+import { chooseSource, keepSource, type SourceChoice, type SourceFlags } from './source-choice.js';
 import { unlessStopped } from './stop-signal.js';
 import type { Supervisor } from './supervise.js';
 
@@ -42,7 +42,7 @@ export interface RunningFleet {
 const HOST = '127.0.0.1';
 const WATCH_MS = 1_000;
 /** A start that takes longer than this says what it waits for. */
-const TELL_WAITING_MS = 10_000;
+const TELL_WAITING_MS = 5_000;
 
 /** Database, migrations, source, watchlist, processes, one after the other. */
 export async function startFleet(start: FleetStart): Promise<RunningFleet> {
@@ -67,6 +67,7 @@ export async function startFleet(start: FleetStart): Promise<RunningFleet> {
   const env = envOf({ settings, databaseUrl, dashboardPort });
   const replayUrl = choice.source === 'replay' ? await startReplay(start, choice, env) : undefined;
   if (replayUrl) env['PROVIDER_BASE_URL_REPLAY'] = replayUrl;
+  keepSource(settings.dataDir, choice);
   const isNew = await unlessStopped(
     stop,
     seedWatchlist({

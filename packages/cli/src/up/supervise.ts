@@ -3,7 +3,7 @@ import { closeSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { BadInputError } from '@candlefleet/core';
 import { EXIT } from '../errors.js';
-import { lastLines, lastWords, openLog } from './logs.js';
+import { lastLines, lastWords, logEnd, openLog } from './logs.js';
 
 export interface ChildSpec {
   /** Its log's name: `worker-1`. */
@@ -33,6 +33,8 @@ const STEADY_MS = 60_000;
 interface Kept {
   readonly spec: ChildSpec;
   readonly log: string;
+  /** Where its log stood when it was launched. */
+  logFrom: number;
   child: ChildProcess;
   startedAt: number;
   deaths: number;
@@ -67,18 +69,21 @@ export function createSupervisor(
       if (code !== EXIT.badInput || !one.waiting) return died(one, why);
       // What it was told is wrong: starting it again would say the same. Later, it is a death like any other.
       kept.delete(spec.name);
-      one.waiting.reject(new BadInputError(`${spec.name} could not start (${why}):\n${lastLines(one.log)}`));
+      one.waiting.reject(
+        new BadInputError(`${spec.name} could not start (${why}):\n${lastLines(one.log, one.logFrom)}`),
+      );
     });
   }
 
   function died(one: Kept, why: string): void {
     one.deaths = performance.now() - one.startedAt > STEADY_MS ? 1 : one.deaths + 1;
     const waitMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (one.deaths - 1));
-    const said = one.waiting ? `It said: ${lastWords(one.log)}\n  ` : '';
+    const said = one.waiting ? `It said: ${lastWords(one.log, one.logFrom)}\n  ` : '';
     tell(
       `${one.spec.name} ended (${why}); starting it again in ${waitMs / 1_000} s. ${said}Its log: ${one.log}`,
     );
     one.timer = setTimeout(() => {
+      one.logFrom = logEnd(one.log);
       one.child = launch(program, one.spec, one.log);
       one.startedAt = performance.now();
       watch(one);
@@ -91,7 +96,7 @@ export function createSupervisor(
     },
     get starting() {
       const unready = [...kept.values()].filter((one) => one.waiting);
-      return unready.map((one) => ({ name: one.spec.name, lastWords: lastWords(one.log) }));
+      return unready.map((one) => ({ name: one.spec.name, lastWords: lastWords(one.log, one.logFrom) }));
     },
     start(spec) {
       const log = path.join(logFolder, `${spec.name}.log`);
@@ -99,6 +104,7 @@ export function createSupervisor(
         const one: Kept = {
           spec,
           log,
+          logFrom: logEnd(log),
           child: launch(program, spec, log),
           startedAt: performance.now(),
           deaths: 0,

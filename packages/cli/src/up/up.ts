@@ -1,13 +1,14 @@
-import { mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { asFleetError } from '@candlefleet/core';
+import { asFleetError, BadInputError } from '@candlefleet/core';
 import { ownFolder } from '@candlefleet/db';
 import type { CommandContext } from '../commands/context.js';
 import type { Settings } from '../environment.js';
+import { readFaults } from '../roles/run-replay.js';
 import { removeRunFile, writeRunFile } from './run-file.js';
 import { showProgress } from './show-progress.js';
-import type { SourceChoice } from './source-choice.js';
+import { readFlags, type SourceChoice } from './source-choice.js';
 import { startFleet, type RunningFleet, type UpFlags } from './start-fleet.js';
 import { stopSignal, whenStopped } from './stop-signal.js';
 import { createSupervisor, type Supervisor } from './supervise.js';
@@ -23,7 +24,8 @@ const PATIENCE_MS = 5_000;
 export async function up(context: CommandContext, flags: UpFlags): Promise<number> {
   const { settings, output } = context;
   const startedAt = performance.now();
-  mkdirSync(settings.dataDir, { recursive: true });
+  refuseMistakes(flags);
+  makeFolder(settings.dataDir);
   const owned = ownFolder(settings.dataDir);
   // One that was killed has left it.
   removeRunFile(settings.dataDir);
@@ -60,6 +62,24 @@ export async function up(context: CommandContext, flags: UpFlags): Promise<numbe
   }
   output.note(isClean ? 'Stopped.' : 'Stopped, but not everything ended by itself: see the logs.');
   return isClean ? 0 : 1;
+}
+
+/** Before anything is started. @throws BadInputError */
+function refuseMistakes(flags: UpFlags): void {
+  readFlags(flags);
+  readFaults({ ...flags, seed: 1 });
+}
+
+function makeFolder(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true });
+    accessSync(dataDir, constants.W_OK);
+  } catch (cause) {
+    throw new BadInputError(
+      `The data folder ${dataDir} cannot be written (${asFleetError(cause).message}). Name another one with --data-dir.`,
+      cause,
+    );
+  }
 }
 
 function announce({ settings, output }: CommandContext, fleet: RunningFleet, logs: string, tookMs: number) {
