@@ -41,6 +41,9 @@ const schema = z.object({
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(', ')} was expected` }).default('info'),
 });
 
+/** Their names: .env.example is held to them. */
+export const VARIABLES: readonly string[] = Object.keys(schema.shape);
+
 const baseUrl = url(/^https?$/, 'http://host:port');
 
 export interface ProviderSettings {
