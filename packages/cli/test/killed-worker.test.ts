@@ -19,7 +19,7 @@ describe.each(queueBackends())('a worker killed with -9, with the queue in $name
     let fleet: Fleet;
     const workers = new Set<ChildProcess>();
 
-    /** The shipped program, with a short lease. */
+    /** The shipped program, with a lease short enough for a test, and long enough for a busy machine. */
     function startWorkerProcess(): ChildProcess {
       const child = spawn(process.execPath, [PROGRAM, 'worker'], {
         stdio: 'ignore',
@@ -29,7 +29,7 @@ describe.each(queueBackends())('a worker killed with -9, with the queue in $name
           REDIS_URL: backend.redisUrl ?? '',
           QUEUE_NAMESPACE: fleet.namespace,
           PROVIDER_BASE_URL_REPLAY: fleet.server.url,
-          LEASE_SECONDS: '2',
+          LEASE_SECONDS: '6',
         },
       });
       workers.add(child);
