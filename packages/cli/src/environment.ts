@@ -9,6 +9,8 @@ const whole = (min: number, max: number) => {
   const error = `a whole number from ${min} to ${max} was expected`;
   return z.string().regex(/^\d+$/, error).transform(Number).pipe(z.number().min(min, error).max(max, error));
 };
+/** Where the dashboard listens when nothing else is said. */
+export const DASHBOARD_PORT = 8420;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const url = (protocols: RegExp, example: string) =>
   z.url({ protocol: protocols, error: `write it as ${example}` });
