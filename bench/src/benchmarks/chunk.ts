@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Candle, Range } from '@candlefleet/core';
 import { connectDatabase, createClaimer, planExecutions, storeChunk, type Database } from '@candlefleet/db';
 import { SIMULATED_LISTING_MS } from '@candlefleet/providers';
@@ -14,6 +15,7 @@ const SERIES = 4;
 const CANDLES_PER_SERIES = 50_000;
 const CANDLES = SERIES * CANDLES_PER_SERIES;
 const MINUTE_MS = 60_000;
+const SESSION_END_MS = 200;
 const FROM_MS = SIMULATED_LISTING_MS;
 const RANGE: Range = { fromMs: FROM_MS, toMs: FROM_MS + CANDLES_PER_SERIES * MINUTE_MS };
 
@@ -79,6 +81,8 @@ async function withCost(warehouse: Warehouse, cost: Cost, measure: () => Promise
   const postgresMs = await postgresCpuMs(warehouse.db);
   const ms = await measure();
   const used = process.cpuUsage(client);
+  // psql's session has ended by then: what it used is told once the server has seen that.
+  await sleep(SESSION_END_MS);
   cost.rows += CANDLES;
   cost.clientMs += (used.user + used.system) / 1_000;
   cost.postgresMs += (await postgresCpuMs(warehouse.db)) - postgresMs;
