@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Clock, RequestGate, RequestPurpose } from '@candlefleet/core';
 import { AnswerMalformedError, TimedOutError, UnavailableError } from '../errors.js';
 import { shapeFault } from './answer-shapes.js';
+import { createRequestSignal } from './request-signal.js';
 import { parseRetryAfter } from './retry-after.js';
 
 /** What one call into ccxt is for; every wire request that it makes is paid and stopped under it. */
@@ -38,14 +39,18 @@ export function createWire(options: {
   return {
     run: (context, work) => storage.run(context, work),
     parsed(text) {
-      const answer = storage.getStore()?.answer;
-      return answer?.text === text ? answer.value : undefined;
+      const context = storage.getStore();
+      const answer = context?.answer;
+      if (!context || answer?.text !== text) return undefined;
+      // Handed over: sockets and timers that this call opened remember its context for as long as they live.
+      delete context.answer;
+      return answer.value;
     },
     async fetch(url, init) {
       const context = storage.getStore();
       if (!context) throw new Error('a request outside every call: nobody pays for it');
       await gate.pass(context);
-      const timeout = AbortSignal.timeout(timeoutMs);
+      const limit = createRequestSignal(context.signal, timeoutMs);
       try {
         const { method = 'GET', headers, body } = init;
         const response = await fetch(url, {
@@ -53,7 +58,7 @@ export function createWire(options: {
           ...(headers ? { headers } : {}),
           ...(body ? { body } : {}),
           redirect: 'error',
-          signal: AbortSignal.any([timeout, context.signal]),
+          signal: limit.signal,
         });
         noteHead(context, response, gate, clock.nowMs());
         const text = await readLimited(provider, response, maxAnswerBytes);
@@ -61,7 +66,7 @@ export function createWire(options: {
         return new ReadResponse(text, { status: response.status, headers: response.headers });
       } catch (thrown) {
         context.signal.throwIfAborted();
-        if (timeout.aborted)
+        if (limit.isTimedOut)
           throw new TimedOutError({
             provider,
             what: `no whole answer within ${timeoutMs} ms`,
@@ -75,6 +80,8 @@ export function createWire(options: {
           });
         }
         throw thrown;
+      } finally {
+        limit.dispose();
       }
     },
   };
