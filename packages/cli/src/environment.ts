@@ -9,6 +9,8 @@ const whole = (min: number, max: number) => {
   const error = `a whole number from ${min} to ${max} was expected`;
   return z.string().regex(/^\d+$/, error).transform(Number).pipe(z.number().min(min, error).max(max, error));
 };
+/** Where the dashboard listens when nothing else is said. */
+export const DASHBOARD_PORT = 8420;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const url = (protocols: RegExp, example: string) =>
   z.url({ protocol: protocols, error: `write it as ${example}` });
@@ -40,6 +42,9 @@ const schema = z.object({
   SHUTDOWN_SECONDS: whole(1, 600).prefault('25'),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(', ')} was expected` }).default('info'),
 });
+
+/** Their names: .env.example is held to them. */
+export const VARIABLES: readonly string[] = Object.keys(schema.shape);
 
 const baseUrl = url(/^https?$/, 'http://host:port');
 

@@ -13,6 +13,12 @@ declareSymbols(cli);
 declareBackfill(cli);
 declareWarehouse(cli);
 
+// Who reads has enough, as `head` does: no fault of anybody's.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 try {
   await cli.program.parseAsync();
 } catch (thrown) {

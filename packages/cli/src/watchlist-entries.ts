@@ -32,7 +32,7 @@ export async function watchlistEntries(source: CandleSource, range: SymbolRange)
   const known = (await source.findSymbols(symbol, signal)).find((one) => one.symbol === symbol);
   if (!known) {
     throw new BadInputError(
-      `${provider} has no symbol ${symbol}. \`candlefleet symbols find ${symbol.split('/')[0] ?? ''} --provider ${provider}\` looks for one.`,
+      `${provider} has no symbol ${symbol}. \`npx candlefleet symbols find ${symbol.split('/')[0] ?? ''} --provider ${provider}\` looks for one.`,
     );
   }
   for (const timeframe of timeframes) refuseAbsent(source, known, timeframe);

@@ -1,6 +1,8 @@
-import { createTestDatabase, type TestDatabase } from '@candlefleet/testing';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createTestDatabase, waitUntil, type TestDatabase } from '@candlefleet/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { makeDataDir, runProgram, startProgram } from './program.js';
+import { makeDataDir, PROGRAM, runProgram, startProgram } from './program.js';
 
 const DAY_MS = 24 * 60 * 60_000;
 const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
@@ -20,7 +22,7 @@ afterAll(async () => {
   const { code } = await fleet.end('SIGTERM');
   await database.drop();
   folder.remove();
-  expect(code).toBe(0);
+  if (code !== 0) throw new Error(`up ended with ${code}:\n${fleet.all()}`);
 });
 
 const run = (...args: string[]) => runProgram(['--data-dir', folder.dataDir, ...args]);
@@ -64,7 +66,7 @@ describe.concurrent('against a running fleet', () => {
     const dry = await run('backfill', ...flags, '--dry-run');
     expect(dry.stderr).toContain(`--from is moved to ${day(today - 10 * DAY_MS)} 04:00`);
     expect(dry.stdout).toMatch(/candles are missing, \d requests, about \d+ s|Nothing is to be fetched/);
-    const waited = await run('backfill', ...flags, '--wait');
+    const waited = await run('backfill', ...flags, '--to', day(today - DAY_MS), '--wait');
     expect(waited.code).toBe(0);
     const { stdout } = await run('export', 'BTC/USDT', '4h', '--from', from, '--format', 'jsonl');
     const rows = stdout
@@ -72,7 +74,7 @@ describe.concurrent('against a running fleet', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(rows[0].time).toBe(`${day(today - 10 * DAY_MS)}T04:00:00.000Z`);
-    expect(rows.length).toBeGreaterThanOrEqual(59);
+    expect(rows.length).toBeGreaterThanOrEqual(53);
   });
 
   test('the day that is still forming is not missing: --wait does not block until midnight', async () => {
@@ -80,7 +82,8 @@ describe.concurrent('against a running fleet', () => {
     const { code, value } = await json('backfill', ...flags, '--to', day(today + DAY_MS));
     expect(code).toBe(0);
     expect(value.to).toBe(new Date(today).toISOString());
-  });
+    // Just after midnight, the day before waits for its tail.
+  }, 180_000);
 
   test('a stretch in which no candle has closed is told', async () => {
     const flags = ['--symbol', 'ETH/USDT', '--timeframe', '1d', '--from', day(today)];
@@ -102,13 +105,24 @@ describe.concurrent('against a running fleet', () => {
   });
 
   test('executions are listed and shown; what cannot be retried or cancelled is told', async () => {
-    const { value } = await json('executions', 'list', '--limit', '500');
-    const done = value.find((one: { status: string }) => one.status === 'completed');
+    const done = await waitUntil('a completed execution', async () => {
+      const { value } = await json('executions', 'list', '--status', 'completed', '--limit', '1');
+      return value[0];
+    });
     const { value: shown } = await json('executions', 'show', done.executionId);
     expect(shown).toMatchObject({ executionId: done.executionId, attempts: expect.any(Array) });
     expect((await run('executions', 'retry', done.executionId)).stdout).toContain('Only failed executions');
     expect((await run('executions', 'cancel', done.executionId)).stdout).toContain('0 of 1 cancelled');
     expect(Array.isArray((await json('executions', 'list', '--active')).value)).toBe(true);
+  });
+
+  test('an export whose reader has enough ends quietly', async () => {
+    const pipe = `${process.execPath} ${PROGRAM} --data-dir ${folder.dataDir} export ETH/USDT 1d | head -1`;
+    const child = spawn('bash', ['-o', 'pipefail', '-c', pipe], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (part: string) => (stderr += part));
+    const [code] = await once(child, 'close');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
   test('url gives a connection that reads and cannot write', async () => {

@@ -86,7 +86,7 @@ async function findOne(db: Database, flags: BackfillFlags): Promise<SeriesFacts>
   const [series, other] = found;
   if (!series) {
     throw new NotFoundError(
-      `${flags.symbol} ${flags.timeframe} is not tracked. \`candlefleet symbols add ${flags.symbol} --provider … --timeframes ${flags.timeframe}\` tracks it.`,
+      `${flags.symbol} ${flags.timeframe} is not tracked. \`npx candlefleet symbols add ${flags.symbol} --provider … --timeframes ${flags.timeframe}\` tracks it.`,
     );
   }
   if (other)
@@ -95,7 +95,7 @@ async function findOne(db: Database, flags: BackfillFlags): Promise<SeriesFacts>
     );
   if (!series.active)
     throw new BadInputError(
-      `${flags.symbol} is paused: \`candlefleet symbols resume ${flags.symbol} --provider ${series.provider}\` first.`,
+      `${flags.symbol} is paused: \`npx candlefleet symbols resume ${flags.symbol} --provider ${series.provider}\` first.`,
     );
   return series;
 }
@@ -135,7 +135,7 @@ function boundRange(
 function beyondWanted({ provider, symbol, timeframe }: SeriesFacts, wanted: Range): BadInputError {
   const end = Number.isFinite(wanted.toMs) ? ` to ${showTime(wanted.toMs)}` : ' on';
   return new BadInputError(
-    `The series is wanted from ${showTime(wanted.fromMs)}${end} only. Widen it first: candlefleet symbols add ${symbol} --provider ${provider} --timeframes ${timeframe} --from …`,
+    `The series is wanted from ${showTime(wanted.fromMs)}${end} only. Widen it first: npx candlefleet symbols add ${symbol} --provider ${provider} --timeframes ${timeframe} --from …`,
   );
 }
 
@@ -181,6 +181,6 @@ async function waitForRun(
   } finally {
     bars.stop();
   }
-  output.note('The rest was set aside: `candlefleet executions list --status failed` says why.');
+  output.note('The rest was set aside: `npx candlefleet executions list --status failed` says why.');
   return false;
 }

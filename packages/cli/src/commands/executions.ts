@@ -115,7 +115,7 @@ export async function cancel(context: CommandContext, ids: readonly string[]): P
 async function requireExecution(db: Database, id: string): Promise<ExecutionRow> {
   if (!UUID.test(id))
     throw new BadInputError(
-      `"${id}" is no execution id: a UUID was expected, as \`candlefleet executions list\` shows.`,
+      `"${id}" is no execution id: a UUID was expected, as \`npx candlefleet executions list\` shows.`,
     );
   const row = await readExecution(db, id);
   if (!row) throw new NotFoundError(`There is no execution ${id}.`);

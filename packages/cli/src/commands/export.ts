@@ -35,7 +35,7 @@ export async function exportCandles(context: CommandContext, flags: ExportFlags)
     const [series, other] = await findSeries(db, flags);
     if (!series) {
       throw new NotFoundError(
-        `There are no candles of ${flags.symbol} ${flags.timeframe}. \`candlefleet status\` lists the series.`,
+        `There are no candles of ${flags.symbol} ${flags.timeframe}. \`npx candlefleet status\` lists the series.`,
       );
     }
     if (other)

@@ -24,7 +24,7 @@ export async function reset({ settings, output }: CommandContext, flags: { yes?:
   }
   if (!flags.yes) {
     throw new BadInputError(
-      `This deletes all candles and all records in ${dataDir}. To do it: candlefleet reset --yes`,
+      `This deletes all candles and all records in ${dataDir}. To do it: npx candlefleet reset --yes --data-dir ${dataDir}`,
     );
   }
   const owned = ownFolder(dataDir);

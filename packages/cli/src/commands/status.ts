@@ -1,5 +1,5 @@
 import { readRunFile } from '../up/run-file.js';
-import { readStatus } from '../read-status.js';
+import { readStatus, type SeriesLine } from '../read-status.js';
 import { renderTable, show } from '../terminal/table.js';
 import { withWarehouse, type CommandContext } from './context.js';
 
@@ -21,7 +21,7 @@ export async function printStatus(context: CommandContext): Promise<void> {
   });
   if (series.length === 0) {
     output.line(
-      'Nothing is tracked yet: `candlefleet symbols add BTC/USDT --provider binance --timeframes 1h` begins.',
+      'Nothing is tracked yet: `npx candlefleet symbols add BTC/USDT --provider binance --timeframes 1h` begins.',
     );
   } else {
     const rows = series.map((one) => [
@@ -41,9 +41,11 @@ export async function printStatus(context: CommandContext): Promise<void> {
         rows,
       ),
     );
-    const whole = series.filter((one) => one.missingCandles === 0).length;
+    const count = (state: SeriesLine['state']) => series.filter((one) => one.state === state).length;
+    const waiting = count('waiting');
+    const rest = waiting > 0 ? `, ${waiting} waiting for a candle that has just closed` : '';
     output.line(
-      `\n${complete ? 'Complete' : `${whole} of ${series.length} series complete`}. Executions: ${show(pending)} pending, ${show(inProgress)} in progress, ${show(failed)} failed.`,
+      `\n${complete ? 'Complete' : `${count('complete')} of ${series.length} series complete${rest}`}. Executions: ${show(pending)} pending, ${show(inProgress)} in progress, ${show(failed)} failed.`,
     );
   }
   output.line(

@@ -30,7 +30,7 @@ export async function addSymbol(context: CommandContext, range: SymbolRange): Pr
       context.output.line(
         `  ${timeframe} from ${showTime(Date.parse(from))}${to === null ? ' on' : ` to ${showTime(Date.parse(to))}`}`,
       );
-    context.output.line('`candlefleet status` shows it arrive.');
+    context.output.line('`npx candlefleet status` shows it arrive.');
   });
 }
 
@@ -82,7 +82,7 @@ export async function listSymbols(context: CommandContext): Promise<void> {
     context.output.value(symbols);
     if (symbols.length === 0) {
       context.output.line(
-        'Nothing is tracked yet: `candlefleet symbols add BTC/USDT --provider binance --timeframes 1h` begins.',
+        'Nothing is tracked yet: `npx candlefleet symbols add BTC/USDT --provider binance --timeframes 1h` begins.',
       );
       return;
     }
@@ -100,6 +100,6 @@ export async function listSymbols(context: CommandContext): Promise<void> {
 function refuseUnknown(isKnown: boolean, provider: string, symbol: string): void {
   if (!isKnown)
     throw new NotFoundError(
-      `${symbol} of ${provider} is not tracked. \`candlefleet symbols list\` shows what is.`,
+      `${symbol} of ${provider} is not tracked. \`npx candlefleet symbols list\` shows what is.`,
     );
 }

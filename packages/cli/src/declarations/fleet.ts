@@ -1,5 +1,4 @@
 import { migrate } from '../commands/migrate.js';
-import { runDashboard } from '../roles/run-dashboard.js';
 import { runProducer } from '../roles/run-producer.js';
 import { runReplay } from '../roles/run-replay.js';
 import { runWorker } from '../roles/run-worker.js';
@@ -39,7 +38,8 @@ export function declareFleet({ program, run, settings }: Cli): void {
   program
     .command('dashboard')
     .description('run the dashboard')
-    .action(() => runDashboard(settings()));
+    // Loaded late: Express and Bull Board are a quarter of what every command would wait for.
+    .action(async () => (await import('../roles/run-dashboard.js')).runDashboard(settings()));
   program
     .command('replay')
     .description("run a server that speaks Binance's wire format over recordings or a simulated market")

@@ -1,12 +1,10 @@
 import { startDashboard } from '@candlefleet/dashboard';
 import { connectDatabase, migrateDatabase } from '@candlefleet/db';
 import { locateFleet, openQueues } from '../connect-fleet.js';
-import type { Settings } from '../environment.js';
+import { DASHBOARD_PORT, type Settings } from '../environment.js';
 import { runRole } from './run-role.js';
 import { warnOfConnections } from './warn-of-connections.js';
 import { whenReachable } from './when-reachable.js';
-
-export const DASHBOARD_PORT = 8420;
 
 export function runDashboard(settings: Settings): Promise<void> {
   return runRole(settings, 'dashboard', async (log, signal) => {

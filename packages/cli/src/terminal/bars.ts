@@ -30,7 +30,7 @@ function terminalBars(): Bars {
   return {
     add(label, total) {
       const bar = multi.create(total, 0, { label: label.padEnd(16) });
-      return { update: (value) => bar.update(value) };
+      return { update: (value) => bar.update(Math.min(value, total)) };
     },
     stop: () => multi.stop(),
   };
@@ -42,7 +42,9 @@ function plainBars(output: Output): Bars {
       let toldAt = Number.NEGATIVE_INFINITY;
       let told = -1;
       return {
-        update(value) {
+        update(to) {
+          // What is wanted grows with the clock; a bar is about what it was when it began.
+          const value = Math.min(to, total);
           const isOver = value >= total;
           if (value === told || (!isOver && performance.now() - toldAt < PLAIN_EVERY_MS)) return;
           toldAt = performance.now();

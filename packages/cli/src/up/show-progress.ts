@@ -8,7 +8,7 @@ import { show } from '../terminal/table.js';
 const LOOK_EVERY_MS = 1_000;
 /** More bars than this do not fit a screen: then one stands for all. */
 const MOST_BARS = 12;
-const IS_DONE = new Set<SeriesLine['state']>(['complete', 'waiting', 'paused']);
+const isUpToDate = ({ state }: SeriesLine) => state === 'complete' || state === 'waiting';
 
 /** Progress bars while the first backfill runs, then a one-line live status, until the fleet stops. */
 export async function showProgress(output: Output, db: Database, stopped: Promise<void>): Promise<void> {
@@ -43,7 +43,8 @@ async function showBackfill(
       const status = await look();
       if (!status) continue;
       const lines = status.series.filter((one) => one.wantedCandles > 0);
-      const isDone = lines.every((one) => IS_DONE.has(one.state));
+      // What failed, was cancelled or is paused does not move by itself: bars do not wait for it.
+      const isDone = lines.every((one) => one.state !== 'backfilling');
       if (isDone && byLabel.size === 0) return;
       for (const { label, wanted, settled } of progressOf(lines)) {
         const bar = byLabel.get(label) ?? bars.add(label, wanted);
@@ -61,7 +62,7 @@ function progressOf(lines: readonly SeriesLine[]): { label: string; wanted: numb
   const each = lines.map((one) => ({
     label: `${one.symbol} ${one.timeframe}`,
     wanted: one.wantedCandles,
-    settled: one.wantedCandles - (IS_DONE.has(one.state) ? 0 : one.missingCandles),
+    settled: one.wantedCandles - (isUpToDate(one) ? 0 : one.missingCandles),
   }));
   if (each.length <= MOST_BARS) return each;
   const sum = (pick: (one: (typeof each)[number]) => number) =>
@@ -72,7 +73,7 @@ function progressOf(lines: readonly SeriesLine[]): { label: string; wanted: numb
 }
 
 function lineOf({ series, fleet }: FleetStatus): string {
-  const done = series.filter((one) => IS_DONE.has(one.state)).length;
+  const done = series.filter(isUpToDate).length;
   const stored = series.reduce((sum, one) => sum + one.storedCandles, 0);
   const workers = fleet.workers.filter((worker) => worker.isAlive).length;
   const trouble = fleet.failed > 0 ? ` · ${show(fleet.failed)} failed` : '';

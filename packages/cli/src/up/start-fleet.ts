@@ -9,8 +9,7 @@ import {
 import getPort from 'get-port';
 import type { CommandContext } from '../commands/context.js';
 import { openFleetSource } from '../connect-fleet.js';
-import type { Settings } from '../environment.js';
-import { DASHBOARD_PORT } from '../roles/run-dashboard.js';
+import { DASHBOARD_PORT, type Settings } from '../environment.js';
 import { seedWatchlist } from './seed-watchlist.js';
 import { chooseSource, keepSource, type SourceChoice, type SourceFlags } from './source-choice.js';
 import { unlessStopped } from './stop-signal.js';

@@ -16,6 +16,7 @@ const complete: SeriesRecord = {
   storedCandles: 100,
   unfinished: 0,
   failed: 0,
+  cancelled: 0,
 };
 const status = (more: Partial<SeriesRecord> = {}) => seriesStatus({ ...complete, ...more });
 const covering = (...ranges: { fromMs: number; toMs: number }[]) => ({ covered: ranges, settled: ranges });
@@ -82,6 +83,13 @@ describe('the state of a series', () => {
     const missing = { storedCandles: 50, ...covering(at(50, 100)), failed: 1 };
     expect(status(missing).state).toBe('failing');
     expect(status({ ...missing, unfinished: 1 }).state).toBe('backfilling');
+  });
+
+  test('cancelled, when a person cancelled what is missing, and nothing else of it is under way', () => {
+    const missing = { storedCandles: 50, ...covering(at(50, 100)), cancelled: 1 };
+    expect(status(missing).state).toBe('cancelled');
+    expect(status({ ...missing, unfinished: 1 }).state).toBe('backfilling');
+    expect(status({ ...missing, failed: 1 }).state).toBe('failing');
   });
 
   test('paused, whatever is missing', () => {

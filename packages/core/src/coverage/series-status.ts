@@ -5,9 +5,10 @@ import type { Timeframe } from '../timeframe.js';
 /**
  * `complete`: every closed candle is there, or proven not to be. `waiting`: all that is due is settled; a candle that
  * has just closed, or one that the provider did not confirm, is asked for at its time. `backfilling`: something is
- * missing and will be fetched. `failing`: something is missing, and its executions failed. `paused`: a person's wish.
+ * missing and will be fetched. `failing`: something is missing, and its executions failed. `cancelled`: something is
+ * missing, and a person cancelled its executions: a backfill that a person asks for fetches it. `paused`: a person's wish.
  */
-export type SeriesState = 'complete' | 'waiting' | 'backfilling' | 'failing' | 'paused';
+export type SeriesState = 'complete' | 'waiting' | 'backfilling' | 'failing' | 'cancelled' | 'paused';
 
 /** What the warehouse knows about a series, and what is wanted of it. */
 export interface SeriesRecord {
@@ -28,6 +29,8 @@ export interface SeriesRecord {
   readonly unfinished: number;
   /** Failed executions. */
   readonly failed: number;
+  /** Executions that a person cancelled, for as long as nobody asks for their stretch again. */
+  readonly cancelled: number;
 }
 
 export interface SeriesStatus {
@@ -69,5 +72,7 @@ function stateOf(record: SeriesRecord, missingCandles: number, dueCandles: numbe
   if (!record.active) return 'paused';
   if (missingCandles === 0) return 'complete';
   if (dueCandles === 0) return 'waiting';
-  return record.failed > 0 && record.unfinished === 0 ? 'failing' : 'backfilling';
+  if (record.unfinished > 0) return 'backfilling';
+  if (record.failed > 0) return 'failing';
+  return record.cancelled > 0 ? 'cancelled' : 'backfilling';
 }

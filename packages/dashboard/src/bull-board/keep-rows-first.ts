@@ -95,7 +95,7 @@ const refuseOtherChanges: RequestHandler = (request, response, next) => {
   response.status(405).json({
     error:
       'This is off: jobs, their data, schedulers and limits follow from Postgres, and would be put back. ' +
-      'Use `candlefleet symbols`, `candlefleet backfill` and `candlefleet executions` instead.',
+      'Use `npx candlefleet symbols`, `npx candlefleet backfill` and `npx candlefleet executions` instead.',
   });
 };
 

@@ -19,6 +19,7 @@ export interface SeriesFacts {
   readonly lastCandleMs: number | null;
   readonly unfinished: number;
   readonly failed: number;
+  readonly cancelled: number;
   readonly streak: number;
 }
 
@@ -28,7 +29,7 @@ type Row = Omit<SeriesFacts, 'settled' | 'covered' | 'unconfirmed'> & {
   unconfirmed: unknown;
 };
 
-/** What is known about every tracked series. `failed` counts failures that still keep the planner away. */
+/** What is known about every tracked series. `failed` and `cancelled` count what keeps the planner away. */
 export async function readSeriesFacts(db: Database): Promise<SeriesFacts[]> {
   const rows = await db.run(
     'series status',
@@ -44,7 +45,8 @@ export async function readSeriesFacts(db: Database): Promise<SeriesFacts[]> {
         (select count(*) from backfill_state_persistent e where e.series_id = t.series_id
           and e.status in ('pending', 'in_progress'))::int as unfinished,
         (select count(*) from backfill_state_persistent e where e.series_id = t.series_id and e.status = 'failed'
-          and e.replan_after > clock_timestamp())::int as failed
+          and e.replan_after > clock_timestamp())::int as failed,
+        (select count(*) from backfill_state_persistent e where e.series_id = t.series_id and e.cancel_stands)::int as cancelled
       from tracked_series t join series_coverage c using (series_id)
       left join symbol_failure_tracking f using (series_id)
       order by t.provider, t.symbol, t.timeframe`,

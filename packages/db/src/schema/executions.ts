@@ -14,7 +14,7 @@ import {
 import { createdAt, instant, tstzmultirange, tstzrange, updatedAt } from './columns.js';
 import { series } from './watchlist.js';
 
-/** One execution a row. Who may change its status, and when: docs/executions.md. */
+/** One execution a row. Who may change its status, and when: docs/execution-states.md. */
 export const executions = pgTable(
   'backfill_state_persistent',
   {

@@ -44,7 +44,12 @@ export function createMarkets(options: {
 
   async function load(maxAgeMs: number): Promise<Market[]> {
     if (loaded && performance.now() - loaded.atMs < maxAgeMs) return loaded.markets;
-    loading ??= read(maxAgeMs).finally(() => {
+    // Whoever asks is stopped by its own signal; the others then ask again.
+    while (loading) {
+      const markets = await loading.catch(() => undefined);
+      if (markets) return markets;
+    }
+    loading = read(maxAgeMs).finally(() => {
       loading = undefined;
     });
     return loading;
@@ -79,7 +84,7 @@ export function createMarkets(options: {
       if (market) return market;
       throw new SymbolUnknownError({
         provider,
-        what: `there is no symbol "${symbol}". Symbols are written like BTC/USDT; \`candlefleet symbols find\` lists them.`,
+        what: `there is no symbol "${symbol}". Symbols are written like BTC/USDT; \`npx candlefleet symbols find\` lists them.`,
       });
     },
   };
