@@ -7,6 +7,7 @@ import {
   type Timeframe,
 } from '@candlefleet/core';
 import type { SymbolToTrack } from '@candlefleet/db';
+import { BEFORE_ALL_EXCHANGES_MS } from '@candlefleet/providers';
 import { showTime } from './terminal/table.js';
 
 export interface SymbolRange {
@@ -19,8 +20,6 @@ export interface SymbolRange {
 
 const CALENDAR = '24x7';
 const LOOK_UP_MS = 60_000;
-/** Where a provider has no candle yet: older than any exchange that ccxt knows. */
-const BEFORE_ALL_EXCHANGES_MS = Date.UTC(2011, 0, 1);
 
 /**
  * What the watchlist is to hold for a symbol, one entry a timeframe, each with its own bounds on the timeframe's grid and

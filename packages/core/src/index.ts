@@ -1,4 +1,6 @@
 export { type Clock, systemClock } from './clock.js';
+export { withinDeadline } from './deadline.js';
+export { oneAtATime } from './one-at-a-time.js';
 export { TIMEFRAMES, type Timeframe, isTimeframe, timeframeMs, timeframeSchema } from './timeframe.js';
 export {
   type Range,
@@ -40,7 +42,7 @@ export {
 } from './coverage/series-status.js';
 export { SLICE_CANDLES, cutSlices } from './plan/cut-slices.js';
 export { type Demand, tailDemand } from './plan/demand.js';
-export { REACH_MARGIN, tailWindow } from './plan/tail-window.js';
+export { tailWindow } from './plan/tail-window.js';
 export { TAIL_GRACE_MS, type TailSchedule, spreadWindowMs, tailSchedule } from './plan/tail-schedule.js';
 export {
   EXECUTION_KINDS,
@@ -60,6 +62,7 @@ export type {
   ProviderTraits,
   SymbolInfo,
 } from './provider/candle-source.js';
+export { reachStart } from './provider/reach.js';
 export type { RequestGate, RequestPurpose } from './provider/request-gate.js';
 export type { MarketCache } from './provider/market-cache.js';
 export type { Budget, BudgetAnswer, BudgetRequest } from './provider/budget.js';

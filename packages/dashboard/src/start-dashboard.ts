@@ -1,6 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { asFleetError, BadInputError } from '@candlefleet/core';
+import { asFleetError, BadInputError, withinDeadline } from '@candlefleet/core';
 import type { Database } from '@candlefleet/db';
 import type { QueueConnection } from '@candlefleet/queue';
 import express, { type ErrorRequestHandler, type Express } from 'express';
@@ -94,12 +93,8 @@ function addProbes(app: Express, { db, queues }: DashboardOptions): void {
 }
 
 /** A probe that waits for a store's own deadline answers when nobody listens any more. */
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  const late = new AbortController();
-  const silence = sleep(PROBE_DEADLINE_MS, undefined, { signal: late.signal }).then(() => {
-    throw new StoreSilentError(PROBE_DEADLINE_MS);
-  });
-  return Promise.race([answer, silence]).finally(() => late.abort());
+function inTime<T>(answer: Promise<T>): Promise<T> {
+  return withinDeadline(answer, PROBE_DEADLINE_MS, () => new StoreSilentError(PROBE_DEADLINE_MS));
 }
 
 function tellError(log: Logger): ErrorRequestHandler {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createChunkStore } from '../src/queries/store-chunks.js';
-import { candles, createFleetFixture, range, type FleetFixture } from './fleet-fixture.js';
+import { chunkOf, createFleetFixture, type FleetFixture } from './fleet-fixture.js';
 
 let fleet: FleetFixture;
 
@@ -18,18 +18,7 @@ test('chunks that wait for one another share a statement, and each has its own a
   if (!first || !late || !stray) throw new Error('four executions were claimed');
   const store = createChunkStore(fleet.db);
   const chunk = (execution: { executionId: string; fence: number }, from: number, to: number) =>
-    store({
-      executionId: execution.executionId,
-      fence: execution.fence,
-      candles: candles(from, to),
-      rejected: [],
-      answered: [range(from, to)],
-      proven: [range(from, to)],
-      unconfirmed: [],
-      unavailable: [],
-      requests: 1,
-      origin: 'host',
-    });
+    store(chunkOf(execution, from, to));
   const answers = await Promise.allSettled([
     // Goes at once; the others meanwhile become a batch.
     chunk(first, 0, 5),

@@ -104,20 +104,7 @@ export async function createFleetFixture(minutes = 100) {
       from: number,
       to: number,
       more: Partial<Chunk> = {},
-    ): Promise<ChunkAnswer> =>
-      storeChunk(db, {
-        executionId: held.executionId,
-        fence: held.fence,
-        candles: candles(from, to),
-        rejected: [],
-        answered: [range(from, to)],
-        proven: [range(from, to)],
-        unconfirmed: [],
-        unavailable: [],
-        requests: 1,
-        origin: 'host',
-        ...more,
-      }),
+    ): Promise<ChunkAnswer> => storeChunk(db, { ...chunkOf(held, from, to), ...more }),
     finish: (
       held: { executionId: string; fence: number },
       ending: Finish['ending'],
@@ -162,6 +149,26 @@ export type FleetFixture = Awaited<ReturnType<typeof createFleetFixture>>;
 
 export function range(from: number, to: number): Range {
   return { fromMs: START + from * MINUTE, toMs: START + to * MINUTE };
+}
+
+/** A chunk of these minutes, all of them there. */
+export function chunkOf(
+  { executionId, fence }: { executionId: string; fence: number },
+  from: number,
+  to: number,
+): Chunk {
+  return {
+    executionId,
+    fence,
+    candles: candles(from, to),
+    rejected: [],
+    answered: [range(from, to)],
+    proven: [range(from, to)],
+    unconfirmed: [],
+    unavailable: [],
+    requests: 1,
+    origin: 'host',
+  };
 }
 
 export function candles(from: number, to: number, close = (minute: number) => 100 + minute): Candle[] {

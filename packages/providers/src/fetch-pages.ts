@@ -5,7 +5,7 @@ import {
   lastClosedOpen,
   normalizeRanges,
   openAtOrAfter,
-  REACH_MARGIN,
+  reachStart,
   subtractRanges,
   unionRanges,
   type Assessment,
@@ -45,9 +45,10 @@ export async function* fetchPages(
   request: FetchRequest,
   options: PagingOptions,
 ): AsyncGenerator<CandlePage> {
-  const { toMs } = request;
+  const { calendar, timeframe, toMs } = request;
   let cursorMs = request.fromMs;
-  const reachMs = reachStart(request, options);
+  const last = lastClosedOpen(calendar, timeframe, 0, options.clock.nowMs());
+  const reachMs = reachStart(request, options.traits, last);
   if (reachMs > cursorMs) {
     const range = { fromMs: cursorMs, toMs: Math.min(reachMs, toMs) };
     yield { ...UNASKED, asked: range, unavailable: [range] };
@@ -63,12 +64,6 @@ export async function* fetchPages(
 }
 
 const UNASKED = { candles: [], proven: [], unconfirmed: [], unavailable: [], requests: 0, confirmations: 0 };
-
-function reachStart({ calendar, timeframe }: FetchRequest, { traits, clock }: PagingOptions): number {
-  if (traits.reachCandles === undefined) return Number.NEGATIVE_INFINITY;
-  const last = lastClosedOpen(calendar, timeframe, 0, clock.nowMs());
-  return calendar.stepOpen(timeframe, last, REACH_MARGIN + 1 - traits.reachCandles);
-}
 
 interface Paging {
   readonly ask: RequestCandles;

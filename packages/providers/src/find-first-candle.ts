@@ -1,6 +1,7 @@
 import {
   alwaysOpen,
   lastClosedOpen,
+  reachStart,
   type Candle,
   type Clock,
   type ProviderTraits,
@@ -14,10 +15,8 @@ type AskCandles = (
 ) => Promise<readonly Candle[]>;
 
 /** Older than any exchange that ccxt knows. */
-const BEFORE_ALL_EXCHANGES_MS = Date.UTC(2011, 0, 1);
+export const BEFORE_ALL_EXCHANGES_MS = Date.UTC(2011, 0, 1);
 const COARSE: Timeframe = '1d';
-/** The forming candle, and one that closes while we ask. */
-const REACH_MARGIN = 2;
 
 /**
  * The first candle of a symbol at a venue that cannot be asked for it: bisection over windows of one page, by days, then
@@ -52,16 +51,15 @@ export function createFirstCandleSearch(options: {
     return found;
   }
 
-  function reachStart(timeframe: Timeframe, nowMs: number): number {
-    if (traits.reachCandles === undefined) return Number.NEGATIVE_INFINITY;
+  function reachOf(timeframe: Timeframe, nowMs: number): number {
     const last = lastClosedOpen(alwaysOpen, timeframe, traits.settleDelayMs, nowMs);
-    return alwaysOpen.stepOpen(timeframe, last, REACH_MARGIN + 1 - traits.reachCandles);
+    return reachStart({ calendar: alwaysOpen, timeframe }, traits, last);
   }
 
   async function firstDayOf(symbol: string, nowMs: number, signal: AbortSignal): Promise<number | undefined> {
     const known = firstDays.get(symbol);
     if (known !== undefined) return known;
-    const since = Math.max(BEFORE_ALL_EXCHANGES_MS, reachStart(COARSE, nowMs));
+    const since = Math.max(BEFORE_ALL_EXCHANGES_MS, reachOf(COARSE, nowMs));
     const day = await firstIn({ symbol, timeframe: COARSE, signal }, since, nowMs);
     if (day !== undefined) firstDays.set(symbol, day);
     return day;
@@ -72,7 +70,7 @@ export function createFirstCandleSearch(options: {
     const day = await firstDayOf(symbol, nowMs, signal);
     if (day === undefined || timeframe === COARSE) return day;
     if (timeframe === '1w') return alwaysOpen.openAtOrBefore(timeframe, day);
-    const reachMs = reachStart(timeframe, nowMs);
+    const reachMs = reachOf(timeframe, nowMs);
     const fromMs = Math.max(day, reachMs);
     const toMs = fromMs === day ? Math.min(alwaysOpen.closeOf(COARSE, day), nowMs) : nowMs;
     return (await firstIn({ symbol, timeframe, signal }, fromMs, toMs)) ?? fromMs;

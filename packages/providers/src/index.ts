@@ -1,3 +1,4 @@
+export { BEFORE_ALL_EXCHANGES_MS } from './find-first-candle.js';
 export type { SourceOptions } from './ccxt/open-ccxt-source.js';
 export type { Credentials } from './ccxt/open-exchange.js';
 export {

@@ -1,6 +1,6 @@
+import { oneAtATime } from '@candlefleet/core';
 import type { RunningWorker } from '@candlefleet/queue';
 import type { Logger } from 'pino';
-import { oneAtATime } from './one-at-a-time.js';
 
 /** The queues that this worker consumes. */
 export interface Consumers {

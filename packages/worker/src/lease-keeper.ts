@@ -1,12 +1,11 @@
 import { hostname } from 'node:os';
-import { type Clock } from '@candlefleet/core';
+import { oneAtATime, type Clock } from '@candlefleet/core';
 import { connectDatabase, endLease, renewLease, type Database } from '@candlefleet/db';
 import type { Logger } from 'pino';
 import { v7 } from 'uuid';
 import { createDatabaseClock } from './database-clock.js';
 import { createHolds } from './holds.js';
 import { createLeaseLife } from './lease-life.js';
-import { oneAtATime } from './one-at-a-time.js';
 
 export interface LeaseKeeper {
   readonly workerId: string;

@@ -51,12 +51,7 @@ export function assessAnswer(answer: Answer): Assessment {
 }
 
 /** A second answer about the same stretch, asked for through another window. */
-export interface Confirmation {
-  readonly calendar: Calendar;
-  readonly timeframe: Timeframe;
-  readonly asked: Range;
-  readonly openTimesMs: readonly number[];
-}
+export type Confirmation = Omit<Answer, 'omitsEmptyCandles'>;
 
 export interface Confirmed {
   /** What of the holes is now certain: that no candle is there, or that the second answer brought it. */

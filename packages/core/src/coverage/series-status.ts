@@ -50,14 +50,14 @@ export function seriesStatus(record: SeriesRecord): SeriesStatus {
   const count = (ranges: Ranges) =>
     ranges.reduce((sum, range) => sum + calendar.countExpected(timeframe, range), 0);
   const known = subtractRanges(record.settled, record.unconfirmed);
-  const missing = subtractRanges(wanted, known);
+  const missingCandles = count(subtractRanges(wanted, known));
   const expectedInCoverage = count(intersectRanges(wanted, record.covered));
   return {
     wantedCandles: count(wanted),
     storedCandles,
-    missingCandles: count(missing),
+    missingCandles,
     gapCandles: Math.max(0, expectedInCoverage - storedCandles),
-    state: stateOf(record, count(missing), count(dueOf(record, wanted))),
+    state: stateOf(record, missingCandles, count(dueOf(record, wanted))),
   };
 }
 

@@ -1,10 +1,8 @@
 import { lastClosedOpen, type Calendar } from '../calendar/calendar.js';
 import type { ProviderTraits } from '../provider/candle-source.js';
+import { REACH_MARGIN } from '../provider/reach.js';
 import type { Range } from '../range.js';
 import type { Timeframe } from '../timeframe.js';
-
-/** Kept from the end of a provider's reach: candles that close between our look at the clock and its answer. */
-export const REACH_MARGIN = 2;
 
 /** The newest closed candles, those that a tail is for: one page at most, within the provider's reach. */
 export function tailWindow(

@@ -1,6 +1,7 @@
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
+import { oneAtATime } from '@candlefleet/core';
 import { listProviders, type Database } from '@candlefleet/db';
 import { backfillQueueName, MAINTENANCE_QUEUE, type QueueConnection } from '@candlefleet/queue';
 import type { Logger } from 'pino';
@@ -31,9 +32,8 @@ export function createBoard(options: {
     options: { uiConfig: { boardTitle: 'candlefleet', hideRedisDetails: queues.backend === 'postgres' } },
   });
   const shown = new Set<string>();
-  let looking: Promise<void> | undefined;
 
-  async function look(): Promise<void> {
+  const refresh = oneAtATime(async () => {
     for (const name of [...(await listProviders(db)).map(backfillQueueName), MAINTENANCE_QUEUE]) {
       if (shown.has(name)) continue;
       // One that could not connect would stay so for ever (HAZARDS, rule 2): then the next look adds it.
@@ -41,8 +41,7 @@ export function createBoard(options: {
       shown.add(name);
       log.debug({ queue: name }, 'shown in Bull Board');
     }
-  }
-  const refresh = () => (looking ??= look().finally(() => (looking = undefined)));
+  });
 
   return {
     router: adapter.getRouter(),
