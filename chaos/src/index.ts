@@ -75,7 +75,8 @@ function readWishes(args: readonly string[]): Wishes | undefined {
 
 async function runOne(backend: BackendName, wishes: Wishes): Promise<ChaosReport> {
   const { seed, minutes } = wishes;
-  const tell = (line: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${backend}: ${line}`);
+  const tell = (line: string) =>
+    console.error(`${new Date().toISOString().slice(11, 19)} ${backend}: ${line}`);
   tell(`seed ${seed}`);
   const random = createRandom(seed);
   const at = performance.now();
@@ -98,7 +99,9 @@ async function runOne(backend: BackendName, wishes: Wishes): Promise<ChaosReport
       if (performance.now() > end) break;
       const { strike, recoveredMs, complaint } = await run.strike(fault);
       const how = complaint ?? `recovered in ${((recoveredMs ?? 0) / 1_000).toFixed(1)} s`;
-      tell(`${fault.kind}${strike ? ` (${strike.what}${strike.landed ? '' : '; did not land'})` : ''}: ${how}`);
+      tell(
+        `${fault.kind}${strike ? ` (${strike.what}${strike.landed ? '' : '; did not land'})` : ''}: ${how}`,
+      );
     }
     tell('waiting until all is quiet, and checking');
     const { complaints, checked } = await run.finish();
@@ -107,7 +110,10 @@ async function runOne(backend: BackendName, wishes: Wishes): Promise<ChaosReport
       backend,
       seed,
       minutes: (performance.now() - at) / 60_000,
-      kinds: summarize(run.struck, faults.map((one) => one.kind)),
+      kinds: summarize(
+        run.struck,
+        faults.map((one) => one.kind),
+      ),
       skipped,
       complaints,
       checked,

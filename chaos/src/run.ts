@@ -68,16 +68,33 @@ export async function startRun(stage: Stage, random: Random, longestMs: number):
       await load.end();
       await note(async () => {
         const { retried } = await waitForQuiet(stage, load);
-        return { complaints: [], checked: `nothing unfinished; ${retried} visibly failed, and were run again` };
-      });
-      await note(async () => {
-        const { series, candles, complaints: wrong } = await compareWithTruth(stage);
         return {
-          complaints: wrong,
-          checked: `${candles.toLocaleString('en-US')} candles of ${series} series, row by row and by checksum`,
+          complaints: [],
+          checked: `nothing unfinished; ${retried} visibly failed, and were run again`,
         };
       });
-      await note(async () => ({ complaints: await compareDashboard(stage), checked: 'the dashboard counts what the store holds' }));
+      await note(async () => {
+        const { series, candles, provisional, complaints: wrong } = await compareWithTruth(stage);
+        return {
+          complaints: wrong,
+          checked: `${candles.toLocaleString('en-US')} candles of ${series} series, row by row and by checksum; ${provisional} as the provider first told them`,
+        };
+      });
+      await note(async () => {
+        const seen = await stage.control.requests();
+        const wrong: string[] = [];
+        if (seen.largestWindowWeight > seen.weightLimit)
+          wrong.push(`${seen.largestWindowWeight} of weight in 60 s, and ${seen.weightLimit} are allowed`);
+        if (seen.inBan > 0) wrong.push(`${seen.inBan} requests during a ban`);
+        return {
+          complaints: wrong,
+          checked: `${seen.total} requests; ${seen.largestWindowWeight} of ${seen.weightLimit} in any 60 s; none in ${seen.bans.length} bans`,
+        };
+      });
+      await note(async () => ({
+        complaints: await compareDashboard(stage),
+        checked: 'the dashboard counts what the store holds',
+      }));
       await note(async () => {
         let after = await footprint(stage);
         // Idle connections are closed after a minute.

@@ -45,6 +45,9 @@ async function whatIsLeft(stage: Stage): Promise<string> {
     return unfinished > 0 || unconfirmed.length > 0 || !isWhole;
   });
   return left
-    .map(({ symbol, timeframe, unfinished, failed }) => `${symbol} ${timeframe} (${unfinished} unfinished, ${failed} failed)`)
+    .map(
+      ({ symbol, timeframe, unfinished, failed }) =>
+        `${symbol} ${timeframe} (${unfinished} unfinished, ${failed} failed)`,
+    )
     .join(', ');
 }

@@ -34,6 +34,9 @@ export const deployStorm: Fault = {
       ])();
       await sleep(1_000);
     }
-    return { landed: inProgress > 0 && deploys > 0, what: `${deploys} restarts, ${before.unfinished} unfinished` };
+    return {
+      landed: inProgress > 0 && deploys > 0,
+      what: `${deploys} restarts, ${before.unfinished} unfinished`,
+    };
   },
 };

@@ -42,5 +42,8 @@ async function reviveIfDown(stage: Stage): Promise<void> {
 function countTold(stage: Stage): number {
   return stage.processes
     .of('worker')
-    .reduce((sum, { logFile }) => sum + readFileSync(logFile, 'utf8').split('No space left on device').length, 0);
+    .reduce(
+      (sum, { logFile }) => sum + readFileSync(logFile, 'utf8').split('No space left on device').length,
+      0,
+    );
 }

@@ -10,6 +10,7 @@ import {
   postgresDownAtBoot,
   serverEnds,
 } from './postgres.js';
+import { providerLies } from './provider.js';
 import { queueForgets, redisDownAtBoot, redisFull, redisRestarted, redisRestartedEmpty } from './redis.js';
 import { upKilled } from './up.js';
 import { blackHole, cutEverySecond, drip, latency, reset } from './wires.js';
@@ -39,6 +40,7 @@ export const FAULTS: readonly Fault[] = [
   blackHole,
   ...clocks,
   diskFull,
+  providerLies,
   deployStorm,
   upKilled,
   sameBackfills,

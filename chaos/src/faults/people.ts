@@ -65,7 +65,15 @@ export const operators: Fault = {
     const done: string[] = [];
     const end = performance.now() + Math.min(15_000, longestMs);
     while (performance.now() < end) {
-      const path = random.pick(['retry/failed', 'clean/completed', 'clean/failed', 'empty', 'pause', 'promote', 'a job']);
+      const path = random.pick([
+        'retry/failed',
+        'clean/completed',
+        'clean/failed',
+        'empty',
+        'pause',
+        'promote',
+        'a job',
+      ]);
       const status = path === 'a job' ? await removeOne(stage, random.next()) : await change(stage, path);
       promise(status < 500, `Bull Board answered ${status} to ${path}`);
       done.push(path);

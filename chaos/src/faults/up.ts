@@ -29,7 +29,11 @@ export const upKilled: Fault = {
       }
       const at = performance.now();
       const next = startUp(dataDir, stage.env);
-      await waitUntil('the next start to be ready', () => next.said().includes('candlefleet is ready'), 60_000);
+      await waitUntil(
+        'the next start to be ready',
+        () => next.said().includes('candlefleet is ready'),
+        60_000,
+      );
       const tookMs = Math.round(performance.now() - at);
       const postmasters = countPostmasters(dataDir);
       const second = startUp(dataDir, stage.env);

@@ -90,12 +90,16 @@ export const blackHole: Fault = {
     const startsBefore = worker.starts;
     await wire.restore();
     const healedAt = performance.now();
-    while ((await heldBy(stage, worker)) === 0 && performance.now() - healedAt < 2 * AFTER_HEALING_MS) await sleep(50);
+    while ((await heldBy(stage, worker)) === 0 && performance.now() - healedAt < 2 * AFTER_HEALING_MS)
+      await sleep(50);
     const tookMs = Math.round(performance.now() - healedAt);
     promise(
       tookMs < AFTER_HEALING_MS,
       `${worker.name} took its next job ${tookMs} ms after its wire to ${end} was healed, not within 30 s`,
     );
-    return { landed: held > 0, what: `${worker.name} to ${end}, next job ${tookMs} ms after, started ${startsBefore}×` };
+    return {
+      landed: held > 0,
+      what: `${worker.name} to ${end}, next job ${tookMs} ms after, started ${startsBefore}×`,
+    };
   },
 };

@@ -208,4 +208,3 @@ export const killedAgainAndAgain: Fault = {
     return { landed: held > 0, what: `${held} in hand over all` };
   },
 };
-

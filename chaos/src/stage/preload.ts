@@ -51,7 +51,10 @@ function pass(folder: string, point: string, executionId: string): void {
   } catch {
     return;
   }
-  appendFileSync(path.join(folder, 'struck.log'), `${JSON.stringify({ point, pid: process.pid, executionId })}\n`);
+  appendFileSync(
+    path.join(folder, 'struck.log'),
+    `${JSON.stringify({ point, pid: process.pid, executionId })}\n`,
+  );
   if (charge.do === 'kill') process.kill(process.pid, 'SIGKILL');
   else if (charge.do === 'stop') process.kill(process.pid, 'SIGSTOP');
   else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, charge.ms);

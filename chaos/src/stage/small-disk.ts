@@ -33,7 +33,8 @@ export function mountSmallDisk(folder: string): SmallDisk | undefined {
       const file = openSync(ballast, 'w');
       try {
         // The big pieces first; then the rest of the last one.
-        for (const piece of [PIECE, PAGE]) while (statfsSync(folder).bavail * 4_096 > 0) writeSync(file, piece);
+        for (const piece of [PIECE, PAGE])
+          while (statfsSync(folder).bavail * 4_096 > 0) writeSync(file, piece);
       } catch (error) {
         if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
       } finally {

@@ -11,6 +11,7 @@ import {
 import { freePort, startRedis, startWire, type TestRedis, type Wire } from '@candlefleet/testing';
 import { createCharges, type Charges } from './charges.js';
 import { startPostgres, type PostgresServer } from './postgres-server.js';
+import { controlProvider, type ProviderControl } from './provider-control.js';
 import { createProcesses, type FleetProcess, type Processes, type Role } from './processes.js';
 import { mountSmallDisk, type SmallDisk } from './small-disk.js';
 
@@ -42,6 +43,7 @@ export interface Stage {
   readonly postgres: PostgresServer;
   readonly redis: TestRedis | undefined;
   readonly provider: ReplayServer;
+  readonly control: ProviderControl;
   readonly market: ReplayMarket;
   readonly disk: SmallDisk | undefined;
   readonly processes: Processes;
@@ -59,7 +61,7 @@ export interface Stage {
 
 const LEASE_SECONDS = 2;
 /** A page takes this long, so that work is always under way somewhere. */
-const PAGE_LATENCY_MS = 250;
+const PAGE_LATENCY_MS = 400;
 const NAMESPACE = 'chaos';
 
 export async function openStage(options: StageOptions): Promise<Stage> {
@@ -73,12 +75,24 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const postgres = await startPostgres(disk?.folder ?? path.join(folder, 'data'));
   const redis =
     backend === 'redis'
-      ? await startRedis('--appendonly', 'yes', '--appendfsync', 'everysec', '--maxmemory-policy', 'noeviction')
+      ? await startRedis(
+          '--appendonly',
+          'yes',
+          '--appendfsync',
+          'everysec',
+          '--maxmemory-policy',
+          'noeviction',
+        )
       : undefined;
   await migrateDatabase(postgres.url);
   const market = createSimulatedMarket({ seed, symbols: options.symbols });
   const provider = await startReplayServer({ market, faults: pace(seed) });
-  const db = connectDatabase({ url: postgres.url, applicationName: 'chaos', poolSize: 4, deadlineMs: 30_000 });
+  const db = connectDatabase({
+    url: postgres.url,
+    applicationName: 'chaos',
+    poolSize: 4,
+    deadlineMs: 30_000,
+  });
   const processes = createProcesses(logFolder);
   const charges = createCharges(path.join(folder, 'charges'));
   const wires = new Map<FleetProcess, Wires>();
@@ -122,6 +136,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     postgres,
     redis,
     provider,
+    control: controlProvider(provider.url),
     market,
     disk,
     processes,

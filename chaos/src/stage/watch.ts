@@ -48,7 +48,8 @@ export async function busyWorker(stage: Stage): Promise<FleetProcess> {
   return waitUntil(
     'a worker with something in hand',
     async () => {
-      for (const one of stage.processes.of('worker')) if (one.isUp && (await heldBy(stage, one)) > 0) return one;
+      for (const one of stage.processes.of('worker'))
+        if (one.isUp && (await heldBy(stage, one)) > 0) return one;
       return undefined;
     },
     60_000,
@@ -61,7 +62,11 @@ export async function busyWorker(stage: Stage): Promise<FleetProcess> {
  */
 export async function recovery(stage: Stage, deadlineMs: number): Promise<number> {
   const at = performance.now();
-  const { stored } = await waitUntil('the warehouse to answer', () => glance(stage).catch(() => undefined), deadlineMs);
+  const { stored } = await waitUntil(
+    'the warehouse to answer',
+    () => glance(stage).catch(() => undefined),
+    deadlineMs,
+  );
   const [was] = await stage.db.run(
     'in progress now',
     (sql) => sql<{ now: string; ids: string[] }[]>`
@@ -72,7 +77,11 @@ export async function recovery(stage: Stage, deadlineMs: number): Promise<number
     'the fleet to go on',
     async () => {
       const now = await glance(stage);
-      return now.stored > stored && now.orphans === 0 && (await countStill(stage, was?.ids ?? [], was?.now ?? '')) === 0;
+      return (
+        now.stored > stored &&
+        now.orphans === 0 &&
+        (await countStill(stage, was?.ids ?? [], was?.now ?? '')) === 0
+      );
     },
     deadlineMs,
   );
