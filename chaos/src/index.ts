@@ -8,6 +8,7 @@ import { openStage, type BackendName, type Stage } from './stage/stage.js';
 
 export { FAULTS } from './faults/index.js';
 export type { Fault } from './faults/fault.js';
+export { strikeUp } from './faults/up.js';
 export { createRandom } from './random.js';
 export { startRun, type Run } from './run.js';
 export { openStage, type Stage } from './stage/stage.js';
@@ -104,7 +105,7 @@ async function runOne(backend: BackendName, wishes: Wishes): Promise<ChaosReport
       );
     }
     tell('waiting until all is quiet, and checking');
-    const { complaints, checked } = await run.finish();
+    const { complaints, checked } = await run.finish({ waitsForSlots: true });
     for (const own of stage.processes.ownEnds) tell(`${own.name} ended by itself: ${own.how}`);
     return {
       backend,

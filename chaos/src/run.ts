@@ -2,6 +2,7 @@ import { waitUntil } from '@candlefleet/testing';
 import { compareDashboard } from './check/dashboard.js';
 import { compareFootprint, footprint } from './check/processes.js';
 import { waitForFreshCandles, waitForQuiet } from './check/quiet.js';
+import { checkSchedulers } from './check/schedulers.js';
 import { compareWithTruth } from './check/truth.js';
 import { BrokenPromiseError, type Fault, type Scene } from './faults/fault.js';
 import type { Random } from './random.js';
@@ -19,7 +20,7 @@ export interface Run {
   /** Strikes, waits until the fleet has recovered, and notes both. Never throws. */
   strike(fault: Fault): Promise<Struck>;
   /** Ends the load, waits until all is quiet, and checks everything. */
-  finish(): Promise<{ complaints: string[]; checked: string[] }>;
+  finish(options: { waitsForSlots: boolean }): Promise<{ complaints: string[]; checked: string[] }>;
 }
 
 export async function startRun(stage: Stage, random: Random, longestMs: number): Promise<Run> {
@@ -49,7 +50,7 @@ export async function startRun(stage: Stage, random: Random, longestMs: number):
       struck.push(one);
       return one;
     },
-    async finish() {
+    async finish({ waitsForSlots }) {
       const complaints: string[] = struck.flatMap((one) => one.complaint ?? []);
       const checked: string[] = [];
       const note = async (what: () => Promise<{ complaints: string[]; checked: string }>) => {
@@ -62,8 +63,13 @@ export async function startRun(stage: Stage, random: Random, longestMs: number):
         }
       };
       await note(async () => {
-        await waitForFreshCandles(stage, load, Date.now());
-        return { complaints: [], checked: `schedulers of ${load.live.length} live series fire again` };
+        const wrong = await checkSchedulers(stage, load);
+        if (waitsForSlots) await waitForFreshCandles(stage, load, Date.now());
+        const how = waitsForSlots ? 'fires again' : 'has its next job';
+        return {
+          complaints: wrong,
+          checked: `one scheduler for each of ${load.live.length} live series, and each ${how}`,
+        };
       });
       await load.end();
       await note(async () => {

@@ -111,28 +111,39 @@ export const stopped: Fault[] = [
     kind: 'worker stopped inside a statement',
     share: 1,
     async strike({ stage }) {
-      await someWork(stage);
-      // Its statement waits for a row that we hold: then it is stopped, and the row is let go of.
-      const caught = await stage.db.sql.begin(async (sql) => {
-        await sql`select 1 from series_coverage for update`;
-        return waitUntil(
+      const worker = await busyWorker(stage);
+      const [held] = await stage.db.sql<{ executionId: string; seriesId: number }[]>`
+        select execution_id as "executionId", series_id as "seriesId"
+        from backfill_state_persistent e join workers w using (worker_id)
+        where e.status = 'in_progress' and w.pid = ${worker.pid}`;
+      if (!held) return { landed: false, what: `${worker.name} had ended its work` };
+      // Its next chunk waits for a row that we hold: then it is stopped, and the row is let go of.
+      const isWaiting = await stage.db.sql.begin(async (sql) => {
+        await sql`select 1 from series_coverage where series_id = ${held.seriesId} for update`;
+        const [mine] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+        const waits = await waitUntil(
           'a chunk to wait for the row',
-          async () => {
-            const [row] = await sql<{ pid: number; executionId: string }[]>`
-              select w.pid, e.execution_id as "executionId" from pg_stat_activity a, workers w
-              join backfill_state_persistent e using (worker_id)
-              where a.wait_event_type = 'Lock' and a.query like '%store_chunk%' and a.datname = current_database()
-                and e.status = 'in_progress' and w.lease_until > clock_timestamp() limit 1`;
-            if (row) process.kill(row.pid, 'SIGSTOP');
-            return row;
-          },
-          10_000,
-        );
+          () => waitsFor(stage, mine?.pid ?? 0),
+          5_000,
+        ).catch(() => false);
+        if (waits) process.kill(worker.pid, 'SIGSTOP');
+        return waits;
       });
-      return wakeLate(stage, caught.executionId, caught.pid);
+      if (!isWaiting) return { landed: false, what: `${worker.name} stored nothing more` };
+      return wakeLate(stage, held.executionId, worker.pid);
     },
   },
 ];
+
+async function waitsFor({ db }: Stage, pid: number): Promise<boolean> {
+  const rows = await db.run(
+    'who waits',
+    (sql) => sql`
+      select 1 from pg_stat_activity
+      where query like '%store_chunk%' and ${pid} = any(pg_blocking_pids(pid))`,
+  );
+  return rows.length > 0;
+}
 
 /** The worker is stopped. Others take over; then it goes on, and nothing of it may be stored. */
 async function wakeLate(stage: Stage, executionId: string, pid: number) {
