@@ -54,7 +54,7 @@ const READY_DEADLINE_MS = 15_000;
 const BUG_DELAY_MS = 30_000;
 /** The row alone counts: BullMQ's own limits are out of reach (protocol). */
 const OUT_OF_REACH = 1_000_000;
-const LOST_LOCK = /missing lock|lock mismatch|not in the active state|missing key/i;
+const LOST_LOCK = /missing lock|lock mismatch|not in the active state|missing key|could not renew lock/i;
 const LOG_LINE_LENGTH = 2_000;
 
 /** @throws when the store does not answer: a BullMQ worker that was refused once stays dead (HAZARDS, rule 2) */

@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reply } from './binance-wire.js';
 import type { Struck } from './fault-die.js';
@@ -10,14 +10,14 @@ const DRIPS_PER_SECOND = 5;
 /** Sends a reply, by the faults that strike the request. Resolves when it has left, or nobody reads it any more. */
 export async function sendReply(
   response: ServerResponse,
-  { status, body, headers }: Reply,
+  { status, body: said, headers }: Reply,
   faults: Struck,
 ): Promise<void> {
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  const text = typeof said === 'string' ? said : JSON.stringify(said);
   const huge = faults.of('huge_body');
   const drip = faults.of('slow_drip');
   response.writeHead(status, {
-    'content-type': typeof body === 'string' ? 'text/plain' : 'application/json;charset=UTF-8',
+    'content-type': typeof said === 'string' ? 'text/plain' : 'application/json;charset=UTF-8',
     ...(huge ? {} : { 'content-length': Buffer.byteLength(text) }),
     ...headers,
   });
@@ -25,28 +25,24 @@ export async function sendReply(
     response.write(text.slice(0, Math.floor(text.length / 2)), () => response.socket?.resetAndDestroy());
     return;
   }
-  if (drip) await dripOut(response, Buffer.from(text), drip.bytesPerSecond);
-  else if (huge) await padOut(response, text, huge.megabytes * MEGABYTE);
-  if (response.destroyed) return;
-  const gone = Promise.race([once(response, 'finish'), once(response, 'close')]);
-  response.end(drip || huge ? undefined : text);
-  await gone;
+  const body = drip
+    ? dripped(Buffer.from(text), drip.bytesPerSecond)
+    : padded(text, (huge?.megabytes ?? 0) * MEGABYTE);
+  // Whoever asked may be gone in the middle.
+  await pipeline(body, response).catch(() => undefined);
 }
 
-async function dripOut(response: ServerResponse, bytes: Buffer, bytesPerSecond: number): Promise<void> {
+async function* dripped(bytes: Buffer, bytesPerSecond: number): AsyncGenerator<Buffer> {
   const size = Math.max(1, Math.round(bytesPerSecond / DRIPS_PER_SECOND));
-  for (let at = 0; at < bytes.length && !response.destroyed; at += size) {
-    response.write(bytes.subarray(at, at + size));
+  for (let at = 0; at < bytes.length; at += size) {
+    yield bytes.subarray(at, at + size);
     await sleep((1_000 * size) / bytesPerSecond);
   }
 }
 
 /** White space behind the value: JSON that is well formed, so that nothing but its size speaks against it. */
-async function padOut(response: ServerResponse, text: string, bytes: number): Promise<void> {
+function* padded(text: string, bytes: number): Generator<string> {
+  yield text;
   const padding = ' '.repeat(64 * 1024);
-  response.write(text);
-  for (let sent = text.length; sent < bytes && !response.destroyed; sent += padding.length) {
-    if (response.write(padding)) continue;
-    await Promise.race([once(response, 'drain'), once(response, 'close')]);
-  }
+  for (let sent = text.length; sent < bytes; sent += padding.length) yield padding;
 }
