@@ -6,6 +6,7 @@ import {
   normalizeRanges,
   openAtOrAfter,
   reachStart,
+  sameCandle,
   subtractRanges,
   unionRanges,
   type Assessment,
@@ -165,6 +166,7 @@ function settle(paging: Paging, doubt: Doubt, second: Reply): CandlePage {
     timeframe,
     asked: { fromMs: second.fromMs, toMs: Number.POSITIVE_INFINITY },
     openTimesMs: second.candles.map((candle) => candle.openMs),
+    firstOpenTimesMs: first.candles.map((candle) => candle.openMs),
   });
   const reached = rest && assess(paging, rest, second);
   const known = [...doubt.proven, ...confirmed.proven, ...(reached?.proven ?? [])];
@@ -173,8 +175,12 @@ function settle(paging: Paging, doubt: Doubt, second: Reply): CandlePage {
   const proven = intersectRanges(normalizeRanges(known), [asked]);
   const doubtful = unionRanges(normalizeRanges(holes), rest ? [rest] : []);
   const unconfirmed = intersectRanges(subtractRanges(doubtful, proven), [asked]);
-  const has = new Set(first.candles.map((candle) => candle.openMs));
-  const brought = second.candles.filter((candle) => !has.has(candle.openMs));
+  // One that the second answer shows with other values comes along: the check sets both aside.
+  const has = new Map(first.candles.map((candle) => [candle.openMs, candle]));
+  const brought = second.candles.filter((candle) => {
+    const known = has.get(candle.openMs);
+    return !known || !sameCandle(known, candle);
+  });
   const candles = inside([...first.candles, ...brought], asked);
   return { ...UNASKED, asked, candles, proven, unconfirmed, requests: 1, confirmations: 1 };
 }

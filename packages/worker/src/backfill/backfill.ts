@@ -1,6 +1,7 @@
 import {
   asFleetError,
   calendarOf,
+  checkPage,
   FleetError,
   type Calendar,
   type CandlePage,
@@ -18,7 +19,6 @@ import { executionIdOf, type BackfillJob, type JobEnding, type JobInHand } from 
 import { ForeignOriginError, StoppedError, UnsettledError } from '../errors.js';
 import type { LeaseKeeper } from '../lease-keeper.js';
 import type { Sources } from '../sources.js';
-import { checkPage } from './check-page.js';
 import { claimOf, endingOfRefusedClaim } from './claim.js';
 import { endFailedAttempt, type FailureDeps } from './fail.js';
 import { createProgress, type Progress } from './progress.js';
