@@ -18,6 +18,7 @@ import {
   type Range,
   type RequestPurpose,
 } from '@candlefleet/core';
+import { AnswerMalformedError } from './errors.js';
 
 /** One request to the provider: candles from `fromMs` on, `limit` at most. Any order, as sent. */
 export type RequestCandles = (ask: {
@@ -175,14 +176,27 @@ function settle(paging: Paging, doubt: Doubt, second: Reply): CandlePage {
   const proven = intersectRanges(normalizeRanges(known), [asked]);
   const doubtful = unionRanges(normalizeRanges(holes), rest ? [rest] : []);
   const unconfirmed = intersectRanges(subtractRanges(doubtful, proven), [asked]);
-  // One that the second answer shows with other values comes along: the check sets both aside.
-  const has = new Map(first.candles.map((candle) => [candle.openMs, candle]));
-  const brought = second.candles.filter((candle) => {
-    const known = has.get(candle.openMs);
-    return !known || !sameCandle(known, candle);
-  });
+  const brought = broughtBy(second, first, paging.options.traits.provider);
   const candles = inside([...first.candles, ...brought], asked);
   return { ...UNASKED, asked, candles, proven, unconfirmed, requests: 1, confirmations: 1 };
+}
+
+/**
+ * The second answer's candles that the first one does not have, or has with other values: the check sets both aside.
+ * @throws AnswerMalformedError where the two agree on none: the times of one of them are off by whole candles
+ */
+function broughtBy(second: Reply, first: Reply, provider: string): Candle[] {
+  const has = new Map(first.candles.map((candle) => [candle.openMs, candle]));
+  const shared = second.candles.filter(({ openMs }) => has.has(openMs));
+  const agreed = new Set(shared.filter((candle) => sameCandle(candle, has.get(candle.openMs) ?? candle)));
+  if (shared.length > 0 && agreed.size === 0) {
+    const when = new Date(first.fromMs).toISOString();
+    throw new AnswerMalformedError({
+      provider,
+      what: `two answers from ${when} on have no candle in common`,
+    });
+  }
+  return second.candles.filter((candle) => !agreed.has(candle));
 }
 
 /** A page ends where its second answer ended, so that the next one sees what this could not settle. */

@@ -1,14 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   alwaysOpen,
-  asFleetError,
   checkPage,
+  FleetError,
   normalizeRanges,
   rangesContain,
   sameCandle,
   subtractRanges,
   unionRanges,
   type Candle,
+  type CandlePage,
   type CandleSource,
+  type Clock,
   type Range,
   type RejectionReason,
 } from '@candlefleet/core';
@@ -16,62 +19,62 @@ import { expect } from 'vitest';
 import type { Asked } from './open-test-source.js';
 
 export interface Settled {
+  /** Ascending. */
   readonly stored: Candle[];
-  readonly covered: Range[];
-  /** Errors in the order in which they were thrown. */
-  readonly errors: { readonly code: string; readonly retryable: boolean }[];
+  readonly covered: readonly Range[];
   readonly rejected: Set<RejectionReason>;
-  readonly wasUnconfirmed: boolean;
+  /** In the order in which they were thrown. */
+  readonly errors: FleetError[];
 }
 
 /**
- * Fetches what is missing, again and again, as executions do: nothing but the truth is ever stored, and nothing covered
- * that is not stored. Waits are left out.
+ * Fetches what is missing, round by round as executions do, until nothing is. After each page: nothing but the truth is
+ * stored, and nothing is covered that is not stored.
  */
 export async function settleSeries(
   source: CandleSource,
   asked: Asked,
-  truth: readonly Candle[],
-  most = 40,
+  { truth, clock, mostRounds }: { truth: readonly Candle[]; clock: Clock; mostRounds: number },
 ): Promise<Settled> {
-  const byOpen = new Map(truth.map((candle) => [candle.openMs, candle]));
+  const trueAt = new Map(truth.map((candle) => [candle.openMs, candle]));
   const stored = new Map<number, Candle>();
-  const errors: Settled['errors'] = [];
   const rejected = new Set<RejectionReason>();
+  const errors: FleetError[] = [];
   let covered: Range[] = [];
-  let wasUnconfirmed = false;
 
-  async function fetchRange(range: Range): Promise<void> {
-    const { symbol, timeframe, signal = new AbortController().signal } = asked;
-    const request = { symbol, timeframe, calendar: alwaysOpen, ...range, urgent: false, signal };
-    for await (const page of source.fetchCandles(request)) {
-      const checked = checkPage(page, {
-        calendar: alwaysOpen,
-        timeframe,
-        settledMs: alwaysOpen.openAtOrBefore(timeframe, Date.now()),
-      });
-      for (const one of checked.rejected) rejected.add(one.reason);
-      if (checked.unconfirmed.length > 0) wasUnconfirmed = true;
-      for (const candle of checked.good) {
-        const true_ = byOpen.get(candle.openMs);
-        expect(true_ && sameCandle(true_, candle), `stored ${JSON.stringify(candle)}`).toBe(true);
-        stored.set(candle.openMs, candle);
-      }
-      covered = unionRanges(covered, normalizeRanges(checked.proven));
-      for (const { openMs } of truth)
-        expect(!rangesContain(covered, openMs) || stored.has(openMs), `covered ${openMs}`).toBe(true);
+  function store(page: CandlePage): void {
+    const settledMs = clock.nowMs() - source.traits.settleDelayMs;
+    const checked = checkPage(page, { calendar: alwaysOpen, timeframe: asked.timeframe, settledMs });
+    for (const { reason } of checked.rejected) rejected.add(reason);
+    for (const candle of checked.good) {
+      const expected = trueAt.get(candle.openMs);
+      expect(expected && sameCandle(expected, candle), `stored ${JSON.stringify(candle)}`).toBe(true);
+      stored.set(candle.openMs, candle);
+    }
+    covered = unionRanges(covered, checked.proven);
+    const lost = truth.filter(({ openMs }) => rangesContain(covered, openMs) && !stored.has(openMs));
+    expect(lost, 'covered, and not stored').toEqual([]);
+  }
+
+  async function fetchRound(missing: readonly Range[]): Promise<void> {
+    const { signal = new AbortController().signal } = asked;
+    for (const range of missing) {
+      const request = { ...asked, ...range, calendar: alwaysOpen, urgent: false, signal };
+      for await (const page of source.fetchCandles(request)) store(page);
     }
   }
 
-  for (let n = 0; n < most; n += 1) {
-    const [missing] = subtractRanges([{ fromMs: asked.fromMs, toMs: asked.toMs }], covered);
-    if (!missing) break;
-    await fetchRange(missing).catch((thrown: unknown) => {
-      if (thrown instanceof Error && thrown.name === 'AssertionError') throw thrown;
-      const { code, retryable } = asFleetError(thrown);
-      errors.push({ code, retryable });
-    });
+  for (let round = 0; round < mostRounds; round += 1) {
+    const missing = subtractRanges(normalizeRanges([asked]), covered);
+    if (missing.length === 0) break;
+    try {
+      await fetchRound(missing);
+    } catch (thrown) {
+      if (!(thrown instanceof FleetError)) throw thrown;
+      errors.push(thrown);
+      await sleep(thrown.retryAfterMs ?? 0);
+    }
   }
-  const candles = [...stored.values()].sort((a, b) => a.openMs - b.openMs);
-  return { stored: candles, covered, errors, rejected, wasUnconfirmed };
+  const ascending = [...stored.values()].sort((a, b) => a.openMs - b.openMs);
+  return { stored: ascending, covered, rejected, errors };
 }

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FleetError, type Budget, type BudgetAnswer, type ProviderTraits, type RequestGate } from '@candlefleet/core';
+import {
+  FleetError,
+  type Budget,
+  type BudgetAnswer,
+  type ProviderTraits,
+  type RequestGate,
+} from '@candlefleet/core';
 import type { Logger } from 'pino';
 import { BudgetUnknownError, BudgetWaitError } from './errors.js';
 
