@@ -22,6 +22,7 @@ import { passPoint } from '../points.js';
 import type { Sources } from '../sources.js';
 import { claimOf, endingOfRefusedClaim } from './claim.js';
 import { endFailedAttempt, type FailureDeps } from './fail.js';
+import { fetchPatiently } from './fetch-patiently.js';
 import { createProgress, type Progress } from './progress.js';
 
 export interface BackfillDeps extends FailureDeps {
@@ -105,8 +106,10 @@ function startAttempt(
 
 async function fetchAndStore(attempt: Attempt, signal: AbortSignal): Promise<JobEnding> {
   const { deps, job, source, execution } = attempt;
+  const onAgain = ({ code, message }: FleetError) =>
+    deps.log.warn({ execution_id: execution.executionId, series: execution.seriesId, code }, message);
   for (const range of execution.todo) {
-    for await (const page of source.fetchCandles(requestOf(attempt, range, signal))) {
+    for await (const page of fetchPatiently(source, requestOf(attempt, range, signal), { onAgain })) {
       const ending = await storePage(attempt, page);
       if (ending) return ending;
       passPoint('page:after', execution.executionId);
