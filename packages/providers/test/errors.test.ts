@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { FleetError } from '@candlefleet/core';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { SourceOptions } from '../src/ccxt/open-ccxt-source.js';
@@ -160,6 +162,11 @@ async function openServer(answer: RequestListener, options: Partial<SourceOption
   return { server, ...(await openOver(`http://127.0.0.1:${port}`, options)) };
 }
 
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc()');
+}
+
 const JSON_HEAD = { 'content-type': 'application/json' };
 
 describe('a body that stops in the middle', () => {
@@ -171,6 +178,16 @@ describe('a body that stops in the middle', () => {
   test('is timed out', async () => {
     const { source } = await openServer(half, { timeoutMs: 200 });
     await expect(fetchAll(source, ASKED)).rejects.toMatchObject({ code: 'timed_out', retryable: true });
+  });
+
+  test('is timed out also where the garbage collector took what fetch holds weakly', async () => {
+    const { source } = await openServer(half, { timeoutMs: 300 });
+    const collecting = setInterval(collectGarbage, 30);
+    try {
+      await expect(fetchAll(source, ASKED)).rejects.toMatchObject({ code: 'timed_out' });
+    } finally {
+      clearInterval(collecting);
+    }
   });
 
   test('ends by the signal, with its reason', async () => {

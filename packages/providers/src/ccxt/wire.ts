@@ -2,14 +2,12 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Clock, RequestGate, RequestPurpose } from '@candlefleet/core';
 import { AnswerMalformedError, TimedOutError, UnavailableError } from '../errors.js';
 import { shapeFault } from './answer-shapes.js';
+import { readErrorText, readText } from './read-body.js';
 import { createRequestSignal } from './request-signal.js';
 import { parseRetryAfter } from './retry-after.js';
 
 /** The largest honest page is 10,000 rows of some 100 bytes; a worker reads many at once. */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
-/** Errors are short, and people read no more. */
-const MAX_ERROR_CHARACTERS = 16_384;
-const ERROR_TEXT_MS = 1_000;
 
 /** What one call into ccxt is for; every wire request that it makes is paid and stopped under it. */
 export interface WireContext {
@@ -71,9 +69,10 @@ export function createWire(options: {
         });
         noteHead(context, response, gate, clock.nowMs());
         const hearing = hearRefusal(context, gate);
+        const { signal } = limit;
         const text = response.ok
-          ? await readLimited(provider, response, mostBytes(context, maxAnswerBytes))
-          : await readErrorText(response);
+          ? await readText(provider, response, { maxBytes: mostBytes(context, maxAnswerBytes), signal })
+          : await readErrorText(response, signal);
         await hearing;
         refuseMalformed(provider, context, response, text);
         return new ReadResponse(text, { status: response.status, headers: response.headers });
@@ -133,45 +132,6 @@ function isForCandles({ purpose }: WireContext): boolean {
 
 function mostBytes(context: WireContext, maxAnswerBytes: number): number {
   return isForCandles(context) ? Math.min(MAX_PAGE_BYTES, maxAnswerBytes) : maxAnswerBytes;
-}
-
-async function readLimited(provider: string, response: Response, maxBytes: number): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  let bytes = 0;
-  if (!response.body) return text;
-  for await (const part of response.body) {
-    const chunk: Uint8Array = part;
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) {
-      throw new AnswerMalformedError({ provider, what: `the answer is larger than ${maxBytes} bytes` });
-    }
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
-}
-
-/** The beginning of what an error says, as far as it comes soon. Its status counts, whatever becomes of its body. */
-async function readErrorText(response: Response): Promise<string> {
-  if (!response.body) return '';
-  const reader = response.body.getReader();
-  const decoder = new TextDecoder();
-  const stop = () => void reader.cancel().catch(() => undefined);
-  const timer = setTimeout(stop, ERROR_TEXT_MS);
-  let text = '';
-  try {
-    while (text.length < MAX_ERROR_CHARACTERS) {
-      const part = await reader.read();
-      if (part.done) break;
-      text += decoder.decode(part.value, { stream: true });
-    }
-  } catch {
-    // Cut off, or stopped: what came of it will do.
-  } finally {
-    clearTimeout(timer);
-    stop();
-  }
-  return text.slice(0, MAX_ERROR_CHARACTERS);
 }
 
 /** An error page of a proxy, half an answer, or one of another shape must not reach ccxt's lenient parsers. */
