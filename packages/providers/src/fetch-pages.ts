@@ -6,6 +6,7 @@ import {
   normalizeRanges,
   openAtOrAfter,
   reachStart,
+  sameCandle,
   subtractRanges,
   unionRanges,
   type Assessment,
@@ -17,6 +18,7 @@ import {
   type Range,
   type RequestPurpose,
 } from '@candlefleet/core';
+import { AnswerMalformedError } from './errors.js';
 
 /** One request to the provider: candles from `fromMs` on, `limit` at most. Any order, as sent. */
 export type RequestCandles = (ask: {
@@ -165,6 +167,7 @@ function settle(paging: Paging, doubt: Doubt, second: Reply): CandlePage {
     timeframe,
     asked: { fromMs: second.fromMs, toMs: Number.POSITIVE_INFINITY },
     openTimesMs: second.candles.map((candle) => candle.openMs),
+    firstOpenTimesMs: first.candles.map((candle) => candle.openMs),
   });
   const reached = rest && assess(paging, rest, second);
   const known = [...doubt.proven, ...confirmed.proven, ...(reached?.proven ?? [])];
@@ -173,10 +176,27 @@ function settle(paging: Paging, doubt: Doubt, second: Reply): CandlePage {
   const proven = intersectRanges(normalizeRanges(known), [asked]);
   const doubtful = unionRanges(normalizeRanges(holes), rest ? [rest] : []);
   const unconfirmed = intersectRanges(subtractRanges(doubtful, proven), [asked]);
-  const has = new Set(first.candles.map((candle) => candle.openMs));
-  const brought = second.candles.filter((candle) => !has.has(candle.openMs));
+  const brought = broughtBy(second, first, paging.options.traits.provider);
   const candles = inside([...first.candles, ...brought], asked);
   return { ...UNASKED, asked, candles, proven, unconfirmed, requests: 1, confirmations: 1 };
+}
+
+/**
+ * The second answer's candles that the first one does not have, or has with other values: the check sets both aside.
+ * @throws AnswerMalformedError where the two agree on none: the times of one of them are off by whole candles
+ */
+function broughtBy(second: Reply, first: Reply, provider: string): Candle[] {
+  const has = new Map(first.candles.map((candle) => [candle.openMs, candle]));
+  const shared = second.candles.filter(({ openMs }) => has.has(openMs));
+  const agreed = new Set(shared.filter((candle) => sameCandle(candle, has.get(candle.openMs) ?? candle)));
+  if (shared.length > 0 && agreed.size === 0) {
+    const when = new Date(first.fromMs).toISOString();
+    throw new AnswerMalformedError({
+      provider,
+      what: `two answers from ${when} on have no candle in common`,
+    });
+  }
+  return second.candles.filter((candle) => !agreed.has(candle));
 }
 
 /** A page ends where its second answer ended, so that the next one sees what this could not settle. */

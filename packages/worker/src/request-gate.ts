@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FleetError, type Budget, type ProviderTraits, type RequestGate } from '@candlefleet/core';
+import {
+  FleetError,
+  type Budget,
+  type BudgetAnswer,
+  type ProviderTraits,
+  type RequestGate,
+} from '@candlefleet/core';
 import type { Logger } from 'pino';
 import { BudgetUnknownError, BudgetWaitError } from './errors.js';
 
@@ -17,12 +23,22 @@ export function createRequestGate(
   patienceMs = BRIEF_WAIT_MS,
 ): RequestGate {
   const { provider, budget: policy } = traits;
+  // What this process heard holds at once, while the fleet is still being told, and when it cannot be told.
+  let awayUntil = 0;
+  const ownAnswer = (): BudgetAnswer | undefined => {
+    const waitMs = awayUntil - performance.now();
+    return waitMs > 0 ? { granted: false, reason: 'banned', waitMs } : undefined;
+  };
+  const ask = async (weight: number, urgent: boolean): Promise<BudgetAnswer> => {
+    const answer = ownAnswer() ?? (await budget.take({ provider, policy, weight, urgent }));
+    return ownAnswer() ?? answer;
+  };
   return {
     async pass({ weight, urgent, signal }) {
       const giveUpAt = performance.now() + patienceMs;
       for (;;) {
         signal.throwIfAborted();
-        const answer = await budget.take({ provider, policy, weight, urgent }).catch((cause: unknown) => {
+        const answer = await ask(weight, urgent).catch((cause: unknown) => {
           // A request that the budget can never pay fails its execution; waiting would not help it.
           const isRefusal = cause instanceof FleetError && !cause.retryable;
           throw isRefusal ? cause : new BudgetUnknownError(provider, cause);
@@ -40,6 +56,7 @@ export function createRequestGate(
         .catch((error: unknown) => log.warn({ err: error, provider }, 'budget not corrected'));
     },
     async observeRefused({ retryAfterMs, isBan }) {
+      awayUntil = Math.max(awayUntil, performance.now() + retryAfterMs);
       log.warn({ provider, retryAfterMs, isBan }, 'the provider keeps us away');
       await budget
         .ban(provider, retryAfterMs)
