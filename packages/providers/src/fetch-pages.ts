@@ -1,5 +1,6 @@
 import {
   assessAnswer,
+  checkCandles,
   confirmHoles,
   intersectRanges,
   lastClosedOpen,
@@ -39,8 +40,8 @@ export interface PagingOptions {
 const WITNESSES = 3;
 
 /**
- * Pages from `fromMs` on until the range is answered. What an answer does not show although the calendar expects it is
- * asked again at once through another window, once per page; what two answers agree on is proven, the rest is not.
+ * Pages from `fromMs` on until the range is answered. What the calendar expects and an answer does not show, or not as a
+ * sound candle, is asked again at once through another window, once per page; what two answers agree on is proven, the rest is not.
  */
 export async function* fetchPages(
   ask: RequestCandles,
@@ -65,6 +66,7 @@ export async function* fetchPages(
   }
 }
 
+const EVER: Range = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
 const UNASKED = { candles: [], proven: [], unconfirmed: [], unavailable: [], requests: 0, confirmations: 0 };
 
 interface Paging {
@@ -104,6 +106,8 @@ async function fetchPage(paging: Paging, fromMs: number): Promise<CandlePage> {
 interface Reply {
   readonly fromMs: number;
   readonly candles: readonly Candle[];
+  /** Those of them that are sound: the others tell that there is something, and not what. */
+  readonly sound: readonly Candle[];
   /** Open time of its last candle; -Infinity for an empty one. */
   readonly lastMs: number;
   /** How far the request and its limit let it speak. */
@@ -133,12 +137,13 @@ async function askFrom(
   const fullToMs = isFull
     ? calendar.closeOf(timeframe, calendar.openAtOrBefore(timeframe, lastMs))
     : Number.POSITIVE_INFINITY;
-  return { fromMs, candles, lastMs, speaksToMs: Math.min(windowEndMs, fullToMs) };
+  const { good } = checkCandles(candles, { calendar, timeframe, asked: EVER, settledMs: EVER.toMs });
+  return { fromMs, candles, sound: good, lastMs, speaksToMs: Math.min(windowEndMs, fullToMs) };
 }
 
 function assess({ request, options }: Paging, asked: Range, reply: Reply) {
   const { calendar, timeframe } = request;
-  const openTimesMs = reply.candles.map((candle) => candle.openMs);
+  const openTimesMs = reply.sound.map((candle) => candle.openMs);
   const { omitsEmptyCandles } = options.traits;
   return assessAnswer({ calendar, timeframe, asked, openTimesMs, omitsEmptyCandles });
 }
@@ -166,8 +171,9 @@ function settle(paging: Paging, doubt: Doubt, second: Reply): CandlePage {
     calendar,
     timeframe,
     asked: { fromMs: second.fromMs, toMs: Number.POSITIVE_INFINITY },
-    openTimesMs: second.candles.map((candle) => candle.openMs),
-    firstOpenTimesMs: first.candles.map((candle) => candle.openMs),
+    openTimesMs: second.sound.map((candle) => candle.openMs),
+    firstOpenTimesMs: first.sound.map((candle) => candle.openMs),
+    unsoundMs: [...unsoundTimes(first), ...unsoundTimes(second)],
   });
   const reached = rest && assess(paging, rest, second);
   const known = [...doubt.proven, ...confirmed.proven, ...(reached?.proven ?? [])];
@@ -187,16 +193,25 @@ function settle(paging: Paging, doubt: Doubt, second: Reply): CandlePage {
  */
 function broughtBy(second: Reply, first: Reply, provider: string): Candle[] {
   const has = new Map(first.candles.map((candle) => [candle.openMs, candle]));
-  const shared = second.candles.filter(({ openMs }) => has.has(openMs));
-  const agreed = new Set(shared.filter((candle) => sameCandle(candle, has.get(candle.openMs) ?? candle)));
-  if (shared.length > 0 && agreed.size === 0) {
+  const isKnown = (candle: Candle) => {
+    const known = has.get(candle.openMs);
+    return known !== undefined && sameCandle(known, candle);
+  };
+  const soundTimes = new Set(first.sound.map((candle) => candle.openMs));
+  const shared = second.sound.filter(({ openMs }) => soundTimes.has(openMs));
+  if (shared.length > 0 && !shared.some(isKnown)) {
     const when = new Date(first.fromMs).toISOString();
     throw new AnswerMalformedError({
       provider,
       what: `two answers from ${when} on have no candle in common`,
     });
   }
-  return second.candles.filter((candle) => !agreed.has(candle));
+  return second.candles.filter((candle) => !isKnown(candle));
+}
+
+function unsoundTimes({ candles, sound }: Reply): number[] {
+  const known = new Set(sound.map((candle) => candle.openMs));
+  return candles.map((candle) => candle.openMs).filter((openMs) => !known.has(openMs));
 }
 
 /** A page ends where its second answer ended, so that the next one sees what this could not settle. */

@@ -69,8 +69,7 @@ const STRIKES: Record<Settling, Expected> = {
   malformed_json: { code: 'answer_malformed' },
   empty_page: {},
   bad_values: { fault: { rows: 6 }, rejected: 'not_finite' },
-  // The first request's rows lose their end, the second one's all that they have.
-  half_rows: { fault: { times: 2 }, code: 'answer_malformed', rejected: 'not_finite' },
+  half_rows: { rejected: 'not_finite' },
   unsorted_rows: {},
   repeated_rows: {},
   contradicting_rows: { rejected: 'contradicted' },
@@ -102,6 +101,16 @@ describe('an answer that is struck, and then honest ones', () => {
     expect(refused).toEqual(keepsAway ? [{ retryAfterMs: 1_000, isBan: code === 'banned' }] : []);
     expect(server.totals.bans).toHaveLength(code === 'banned' ? 1 : 0);
     expect(server.requests.filter((one) => one.afterBanMs !== undefined)).toEqual([]);
+  });
+
+  test('rows that lost their time, too', async () => {
+    const range = asked(2);
+    // Those of the second request: of the first one's, only the ends are lost.
+    const { source, clock } = await open(2, [{ kind: 'half_rows', rate: 1, times: 2 }]);
+    const truth = truthOf(range);
+    const settled = await settleSeries(source, range, { truth, clock, mostRounds: 5 });
+    expect(settled.errors).toMatchObject([{ code: 'answer_malformed', retryable: true }]);
+    expect(settled.stored).toEqual(truth);
   });
 
   test.each([-2, 1])('times that are off by whole candles (%i)', async (candles) => {

@@ -84,7 +84,13 @@ describe('what an answer proves', () => {
 });
 
 describe('what a second answer confirms', () => {
-  const confirm = (first: number[], holes: [number, number][], from: number, minutes: number[]) =>
+  const confirm = (
+    first: number[],
+    holes: [number, number][],
+    from: number,
+    minutes: number[],
+    unsound: number[] = [],
+  ) =>
     confirmHoles(
       holes.map(([a, b]) => at(a, b)),
       {
@@ -92,6 +98,7 @@ describe('what a second answer confirms', () => {
         asked: { fromMs: from * M, toMs: Number.POSITIVE_INFINITY },
         openTimesMs: minutes.map((minute) => minute * M),
         firstOpenTimesMs: first.map((minute) => minute * M),
+        unsoundMs: unsound.map((minute) => minute * M),
       },
     ).proven;
   const HOLES: [number, number][] = [
@@ -114,6 +121,11 @@ describe('what a second answer confirms', () => {
 
   test('not what lies before its start', () => {
     expect(confirm([5], [[1, 5]], 2, [5, 6])).toEqual([at(2, 5)]);
+  });
+
+  test('not a hole in which one of the two showed a candle that is not sound', () => {
+    expect(confirm([1, 2, 5, 6, 8], HOLES, 0, [1, 2, 5, 6, 8], [4])).toEqual([at(7, 8)]);
+    expect(confirm([1, 2, 5, 6, 8], HOLES, 0, [1, 2, 4, 5, 6, 8], [3, 4])).toEqual([at(4, 5), at(7, 8)]);
   });
 
   test('nothing, where it is empty, or has rows off the grid', () => {

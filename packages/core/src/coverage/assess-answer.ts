@@ -54,6 +54,8 @@ export function assessAnswer(answer: Answer): Assessment {
 export interface Confirmation extends Omit<Answer, 'omitsEmptyCandles'> {
   /** What the first answer returned. */
   readonly firstOpenTimesMs: readonly number[];
+  /** Where one of the two showed what is no sound candle: something is there. */
+  readonly unsoundMs: readonly number[];
 }
 
 export interface Confirmed {
@@ -64,19 +66,20 @@ export interface Confirmed {
 /**
  * What a second answer settles of the holes of a first one. It agrees on a hole when it shows none of its candles, and
  * does show the candle behind it: one that begins late, or was cut, shows neither. Where it brings some of a hole's
- * candles, the first answer left some out, so that only those are certain. One with rows off the grid settles nothing.
+ * candles, the first answer left some out, so that only those are certain. Rows off the grid leave everything in doubt.
  */
 export function confirmHoles(holes: Ranges, second: Confirmation): Confirmed {
-  const { calendar, timeframe, asked, firstOpenTimesMs } = second;
+  const { calendar, timeframe, asked, firstOpenTimesMs, unsoundMs } = second;
   const opens = second.openTimesMs.filter((open) => open >= asked.fromMs && open < asked.toMs);
-  if (opens.some((open) => !isAligned(calendar, timeframe, open))) return { proven: [] };
+  if ([...opens, ...unsoundMs].some((open) => !isAligned(calendar, timeframe, open))) return { proven: [] };
   const seen = new Set(opens);
   const settled = holes.flatMap((hole): Range[] => {
-    const brought = opens.filter((open) => open >= hole.fromMs && open < hole.toMs);
+    const isInHole = (open: number) => open >= hole.fromMs && open < hole.toMs;
+    const brought = opens.filter(isInHole);
     if (brought.length > 0)
       return brought.map((open) => ({ fromMs: open, toMs: calendar.stepOpen(timeframe, open, 1) }));
     const behind = firstOpenTimesMs.filter((open) => open >= hole.toMs);
-    return seen.has(Math.min(...behind)) ? [hole] : [];
+    return seen.has(Math.min(...behind)) && !unsoundMs.some(isInHole) ? [hole] : [];
   });
   return { proven: intersectRanges(intersectRanges(normalizeRanges(settled), holes), [asked]) };
 }
