@@ -109,12 +109,14 @@ BEGIN
     FROM unnest(n_id, n_series, n_symbol, n_class, n_timeframe, n_slot, n_range, n_reread, n_busy)
       AS n(id, series, symbol, class, timeframe, slot, range, reread, busy);
   END IF;
-  IF v_succeeded <> '{}' THEN PERFORM note_success(s) FROM unnest(v_succeeded) s; END IF;
+  PERFORM note_success(v_succeeded);
 END $$;
 --> statement-breakpoint
--- A success ends the series' failure streak. Most series have none: then this reads one index entry.
-CREATE FUNCTION note_success(p_series int) RETURNS void LANGUAGE plpgsql AS $$
+-- A success ends the series' failure streak. Most series have none: then this reads an index entry each.
+CREATE FUNCTION note_success(p_series int[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE symbol_failure_tracking SET streak = 0, last_success_at = clock_timestamp()
-  WHERE series_id = p_series AND streak > 0;
+  UPDATE symbol_failure_tracking f SET streak = 0, last_success_at = clock_timestamp()
+  FROM (SELECT t.series_id FROM symbol_failure_tracking t WHERE t.series_id = ANY (p_series) AND t.streak > 0
+    ORDER BY t.series_id FOR UPDATE) l
+  WHERE f.series_id = l.series_id;
 END $$;

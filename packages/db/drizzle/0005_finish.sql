@@ -30,7 +30,7 @@ BEGIN
       END IF;
       UPDATE backfill_state_persistent b SET status = 'completed', worker_id = null, completed_at = clock_timestamp(),
         outcome = 'stored', error_code = null, error_message = null WHERE b.execution_id = x.id;
-      PERFORM note_success(e.series_id);
+      PERFORM note_success(ARRAY[e.series_id]);
       outcome := 'completed';
     ELSIF x.ending = 'failed' OR (x.ending = 'retry' AND e.tries + 1 >= e.max_retries) THEN
       PERFORM record_attempt(e, 'failed', x.code, x.message);
