@@ -9,9 +9,12 @@ CREATE FUNCTION claim_executions(
   p_tail_reread double precision[], p_max_tries int
 ) RETURNS TABLE (execution_id uuid, outcome text, wait_ms double precision, fence bigint, series_id int, kind text,
   range_from double precision, range_to double precision, todo jsonb, tries int, origin text)
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
+  -- A variable: a constant would let an index by status look as good as the key while the table is small.
+  v_pending text := 'pending';
   x record; e backfill_state_persistent; v_missing tstzmultirange; v_reread tstzmultirange; v_now timestamptz;
   -- What this batch has taken so far of the series in hand.
   v_series int; v_taken tstzmultirange; v_last uuid; v_succeeded int[] := '{}';
@@ -83,11 +86,11 @@ BEGIN
       IF outcome = 'claimed' THEN
         UPDATE backfill_state_persistent b SET status = 'in_progress', pending_reason = null, worker_id = p_worker,
           fence = b.fence + 1, started_at = v_now, heartbeat_at = v_now
-        WHERE b.execution_id = x.id AND b.status = 'pending' RETURNING b.* INTO e;
+        WHERE b.execution_id = x.id AND b.status = v_pending RETURNING b.* INTO e;
       ELSE
         UPDATE backfill_state_persistent b SET status = 'completed', outcome = 'nothing_missing', pending_reason = null,
           completed_at = v_now, started_at = coalesce(b.started_at, v_now), error_code = null, error_message = null
-        WHERE b.execution_id = x.id AND b.status = 'pending' RETURNING b.* INTO e;
+        WHERE b.execution_id = x.id AND b.status = v_pending RETURNING b.* INTO e;
       END IF;
       -- A person cancelled it between our look and our update.
       IF e.execution_id IS NULL THEN outcome := 'cancelled'; RETURN NEXT; CONTINUE; END IF;

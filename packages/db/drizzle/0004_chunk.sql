@@ -15,6 +15,8 @@ LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
   SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
+  -- A variable: a constant would let an index by status look as good as the key while the table is small.
+  v_in_progress text := 'in_progress';
   x record; v_series int; v_origin text; v_rest int[]; v_later int[]; v_doubtful int[]; v_succeeded int[] := '{}';
   v_inserted int[] := array_fill(0, ARRAY[cardinality(p_executions)]); v_updated int[] := v_inserted;
   -- The chunks in hand: which of the batch, and of its execution and series what is needed below.
@@ -34,7 +36,7 @@ BEGIN
           AND m.time BETWEEN c.starts_at AND c.ends_at) AS is_stored,
         tstzmultirange(b.range) * tstzmultirange(tstzrange(t.wanted_from, t.wanted_to)) AS wanted
       FROM unnest(p_executions, p_fences) WITH ORDINALITY AS u(id, fence, n)
-      JOIN backfill_state_persistent b ON b.execution_id = u.id AND b.status = 'in_progress' AND b.fence = u.fence
+      JOIN backfill_state_persistent b ON b.execution_id = u.id AND b.status = v_in_progress AND b.fence = u.fence
       JOIN series s ON s.series_id = b.series_id
       LEFT JOIN tracked_series t ON t.series_id = b.series_id
       CROSS JOIN LATERAL (SELECT coalesce(p_ends[u.n - 1], 0) + 1 AS first, p_ends[u.n] AS last,
