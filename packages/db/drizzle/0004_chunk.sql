@@ -34,7 +34,8 @@ BEGIN
         c.starts_at, c.ends_at, c.last >= c.first AS has_candles,
         c.last >= c.first AND EXISTS (SELECT 1 FROM market_data m WHERE m.series_id = b.series_id
           AND m.time BETWEEN c.starts_at AND c.ends_at) AS is_stored,
-        tstzmultirange(b.range) * tstzmultirange(tstzrange(t.wanted_from, t.wanted_to)) AS wanted
+        CASE WHEN t.series_id IS NOT NULL
+          THEN tstzmultirange(b.range) * tstzmultirange(tstzrange(t.wanted_from, t.wanted_to)) END AS wanted
       FROM unnest(p_executions, p_fences) WITH ORDINALITY AS u(id, fence, n)
       JOIN backfill_state_persistent b ON b.execution_id = u.id AND b.status = v_in_progress AND b.fence = u.fence
       JOIN series s ON s.series_id = b.series_id
