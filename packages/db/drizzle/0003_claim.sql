@@ -112,7 +112,7 @@ BEGIN
     FROM unnest(n_id, n_series, n_symbol, n_class, n_timeframe, n_slot, n_range, n_reread, n_busy)
       AS n(id, series, symbol, class, timeframe, slot, range, reread, busy);
   END IF;
-  PERFORM note_success(v_succeeded);
+  IF v_succeeded <> '{}' THEN PERFORM note_success(v_succeeded); END IF;
 END $$;
 --> statement-breakpoint
 -- A success ends the series' failure streak. Most series have none: then this reads an index entry each.

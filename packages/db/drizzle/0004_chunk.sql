@@ -1,9 +1,102 @@
--- T4 and T5: stores chunks, each under the guard G (status and fence) of its execution: candles, the coverage that they
--- prove, progress, and the end of the execution when its whole range is settled. One statement: a client can freeze
--- without holding a lock. Either all chunks take effect or, with an error, none. Batches lock in one order: executions by
--- series, then coverage by series.
--- Candles are laid end to end, each chunk's ascending by time, one per open time; p_ends says where each chunk ends.
---   outcome: stored | completed | origin (another host). No row: refused (the fence is old: the worker writes nothing more)
+-- T4 and T5: stores a chunk under the guard G (status and fence): candles, the coverage that they prove, progress, and
+-- the end of the execution when its whole range is settled. One statement: a client can freeze without holding a lock.
+--   outcome: stored | completed | refused (the fence is old: the worker writes nothing more) | origin (another host)
+CREATE FUNCTION store_chunk(
+  p_execution uuid, p_fence bigint,
+  -- ascending by time, one per open time
+  p_time double precision[], p_open double precision[], p_high double precision[], p_low double precision[],
+  p_close double precision[], p_volume double precision[],
+  p_answered tstzmultirange, p_proven tstzmultirange, p_unconfirmed tstzmultirange, p_unavailable tstzmultirange,
+  p_rejected jsonb, p_requests int, p_origin text,
+  OUT outcome text, OUT inserted int, OUT updated int, OUT unchanged int, OUT todo jsonb
+) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+  -- A variable: a constant would let an index by status look as good as the key while the table is small.
+  v_in_progress text := 'in_progress';
+  e backfill_state_persistent; c series_coverage; v_origin text;
+  v_from timestamptz; v_to timestamptz; v_count int := coalesce(cardinality(p_time), 0);
+  v_rejected int := coalesce(jsonb_array_length(p_rejected), 0); v_left tstzmultirange;
+  v_is_doubtful boolean;
+BEGIN
+  inserted := 0; updated := 0; unchanged := 0;
+  SELECT * INTO e FROM backfill_state_persistent
+    WHERE execution_id = p_execution AND status = v_in_progress AND fence = p_fence FOR UPDATE;
+  IF NOT FOUND THEN outcome := 'refused'; RETURN; END IF;
+
+  IF v_count > 0 THEN
+    SELECT origin INTO v_origin FROM series WHERE series_id = e.series_id;
+    IF v_origin IS NULL THEN
+      UPDATE series SET origin = p_origin WHERE series_id = e.series_id AND origin IS NULL;
+      SELECT origin INTO v_origin FROM series WHERE series_id = e.series_id;
+    END IF;
+    IF v_origin <> p_origin THEN outcome := 'origin'; RETURN; END IF;
+
+    v_from := from_ms(p_time[1]); v_to := from_ms(p_time[v_count]);
+    IF v_from < lower(e.range) OR v_to >= upper(e.range) THEN
+      RAISE EXCEPTION 'chunk [%, %] lies outside the execution''s range %', v_from, v_to, e.range USING ERRCODE = '22023';
+    END IF;
+    IF EXISTS (SELECT 1 FROM market_data m WHERE m.series_id = e.series_id AND m.time BETWEEN v_from AND v_to) THEN
+      SELECT coalesce(sum(m.inserted), 0), coalesce(sum(m.updated), 0) INTO inserted, updated
+        FROM merge_candles(ARRAY[e.series_id], ARRAY[p_execution], ARRAY[1], ARRAY[v_count],
+          p_time, p_open, p_high, p_low, p_close, p_volume) m;
+      unchanged := v_count - inserted - updated;
+    ELSE
+      -- Nothing is stored there yet: a plain insert costs half of one with ON CONFLICT. Should somebody store there
+      -- meanwhile, the unique key fails the statement and the attempt is handed back.
+      INSERT INTO market_data (series_id, time, open, high, low, close, volume)
+        SELECT e.series_id, to_timestamp(unnest(p_time) / 1000.0), unnest(p_open), unnest(p_high), unnest(p_low),
+          unnest(p_close), unnest(p_volume);
+      inserted := v_count;
+    END IF;
+  END IF;
+  IF v_rejected > 0 THEN
+    INSERT INTO rejected_candles (series_id, execution_id, time, raw, reason)
+      SELECT e.series_id, p_execution, from_ms((r ->> 'openMs')::double precision), r -> 'raw', r ->> 'reason'
+      FROM jsonb_array_elements(p_rejected) r;
+  END IF;
+
+  SELECT * INTO c FROM series_coverage WHERE series_id = e.series_id FOR UPDATE;
+  v_is_doubtful := NOT (isempty(c.unconfirmed) AND isempty(p_unconfirmed));
+  UPDATE series_coverage SET
+    covered = c.covered + p_proven,
+    -- What is still in doubt is told below; until then it must lie apart.
+    unconfirmed = c.unconfirmed - p_proven,
+    unavailable = CASE WHEN isempty(p_unavailable) THEN c.unavailable ELSE c.unavailable + p_unavailable - p_proven END,
+    last_candle = greatest(c.last_candle, v_to), candle_count = c.candle_count + inserted
+    WHERE series_id = e.series_id RETURNING * INTO c;
+  IF v_is_doubtful THEN
+    PERFORM note_unconfirmed(e.series_id, p_unconfirmed);
+    SELECT * INTO c FROM series_coverage WHERE series_id = e.series_id;
+  END IF;
+
+  SELECT tstzmultirange(e.range) * tstzmultirange(tstzrange(t.wanted_from, t.wanted_to)) - settled_of(c)
+    + (e.reread - p_answered)
+    INTO v_left FROM tracked_series t WHERE t.series_id = e.series_id;
+  v_left := coalesce(v_left, '{}');
+  todo := ranges_to_ms(v_left);
+  outcome := CASE WHEN isempty(v_left) THEN 'completed' ELSE 'stored' END;
+  UPDATE backfill_state_persistent SET
+    reread = e.reread - p_answered, crashes = 0, heartbeat_at = clock_timestamp(),
+    records_inserted = e.records_inserted + inserted, records_updated = e.records_updated + updated,
+    records_rejected = e.records_rejected + v_rejected, requests = e.requests + p_requests,
+    status = CASE store_chunk.outcome WHEN 'completed' THEN 'completed' ELSE 'in_progress' END,
+    outcome = CASE store_chunk.outcome WHEN 'completed' THEN 'stored' END,
+    worker_id = CASE store_chunk.outcome WHEN 'completed' THEN null ELSE e.worker_id END,
+    completed_at = CASE store_chunk.outcome WHEN 'completed' THEN clock_timestamp() END,
+    error_code = CASE store_chunk.outcome WHEN 'completed' THEN null ELSE e.error_code END,
+    error_message = CASE store_chunk.outcome WHEN 'completed' THEN null ELSE e.error_message END
+    WHERE execution_id = p_execution;
+  IF outcome = 'completed' THEN
+    PERFORM note_success(ARRAY[e.series_id]);
+    -- The planner may have more for this series.
+    IF e.kind <> 'tail' THEN PERFORM pg_notify('candlefleet', 'backlog'); END IF;
+  END IF;
+END $$;
+--> statement-breakpoint
+-- The same for several chunks at once, set-wise: one statement's work for all of them. (For one alone it costs a third
+-- more than the function above, whose statements need no joins.) Either all take effect or, with an error, none. Batches
+-- lock in one order: executions by series, then coverage by series.
+-- Candles are laid end to end; p_ends says where each chunk ends. No row for a chunk: refused.
 CREATE FUNCTION store_chunks(
   p_executions uuid[], p_fences bigint[], p_ends int[],
   p_time double precision[], p_open double precision[], p_high double precision[], p_low double precision[],
@@ -15,7 +108,6 @@ LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
   SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
-  -- A variable: a constant would let an index by status look as good as the key while the table is small.
   v_in_progress text := 'in_progress';
   x record; v_series int; v_origin text; v_rest int[]; v_later int[]; v_doubtful int[]; v_succeeded int[] := '{}';
   v_inserted int[] := array_fill(0, ARRAY[cardinality(p_executions)]); v_updated int[] := v_inserted;
@@ -81,12 +173,9 @@ BEGIN
     IF f_n IS NOT NULL THEN
       -- Nothing is stored there yet: a plain insert costs half of one with ON CONFLICT. Should somebody store there
       -- meanwhile, the unique key fails the statement and the attempt is handed back.
-      -- Materialized: the arrays of a function's arguments are unfolded, and each slice would fold the whole again.
-      WITH a AS MATERIALIZED (SELECT p_time AS t, p_open AS o, p_high AS h, p_low AS l, p_close AS c, p_volume AS v)
       INSERT INTO market_data (series_id, time, open, high, low, close, volume)
-        SELECT f.series, to_timestamp(unnest(a.t[f.first:f.last]) / 1000.0), unnest(a.o[f.first:f.last]),
-          unnest(a.h[f.first:f.last]), unnest(a.l[f.first:f.last]), unnest(a.c[f.first:f.last]), unnest(a.v[f.first:f.last])
-        FROM a, unnest(f_series, f_first, f_last) AS f(series, first, last);
+        SELECT f.series, to_timestamp(p_time[i] / 1000.0), p_open[i], p_high[i], p_low[i], p_close[i], p_volume[i]
+        FROM unnest(f_series, f_first, f_last) AS f(series, first, last), generate_series(f.first, f.last) i;
     END IF;
     IF m_n IS NOT NULL THEN
       FOR x IN SELECT * FROM merge_candles(m_series, m_id, m_first, m_last, p_time, p_open, p_high, p_low, p_close, p_volume) LOOP
@@ -153,7 +242,7 @@ BEGIN
     v_rest := v_later;
     EXIT WHEN v_rest IS NULL;
   END LOOP;
-  PERFORM note_success(v_succeeded);
+  IF v_succeeded <> '{}' THEN PERFORM note_success(v_succeeded); END IF;
 END $$;
 --> statement-breakpoint
 -- What two answers did not agree on is asked again after 1 minute, then 2, 4 … 24 hours at most, each stretch by its
@@ -198,12 +287,11 @@ LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  WITH a AS MATERIALIZED (SELECT p_time AS t, p_open AS o, p_high AS h, p_low AS l, p_close AS c, p_volume AS v),
-  incoming AS MATERIALIZED (
-    SELECT m.nth, m.series, m.execution, to_timestamp(unnest(a.t[m.first:m.last]) / 1000.0) AS time,
-      unnest(a.o[m.first:m.last]) AS open, unnest(a.h[m.first:m.last]) AS high, unnest(a.l[m.first:m.last]) AS low,
-      unnest(a.c[m.first:m.last]) AS close, unnest(a.v[m.first:m.last]) AS volume
-    FROM a, unnest(p_series, p_executions, p_first, p_last) WITH ORDINALITY AS m(series, execution, first, last, nth)
+  WITH incoming AS MATERIALIZED (
+    SELECT m.nth, m.series, m.execution, to_timestamp(p_time[i] / 1000.0) AS time, p_open[i] AS open, p_high[i] AS high,
+      p_low[i] AS low, p_close[i] AS close, p_volume[i] AS volume
+    FROM unnest(p_series, p_executions, p_first, p_last) WITH ORDINALITY AS m(series, execution, first, last, nth),
+      generate_series(m.first, m.last) i
   ), changed AS (
     SELECT i.*, m.open AS old_open, m.high AS old_high, m.low AS old_low, m.close AS old_close, m.volume AS old_volume
     FROM incoming i JOIN market_data m ON m.series_id = i.series AND m.time = i.time

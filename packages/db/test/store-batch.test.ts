@@ -6,7 +6,8 @@ import { connectDatabase, type Database } from '../src/connect.js';
 import { createClaimer } from '../src/queries/claim-executions.js';
 import { renewLease } from '../src/queries/keep-lease.js';
 import { planExecutions } from '../src/queries/plan-executions.js';
-import { storeChunk, storeChunks, type Chunk, type ChunkAnswer } from '../src/queries/store-chunk.js';
+import { storeChunk, type Chunk, type ChunkAnswer } from '../src/queries/store-chunk.js';
+import { storeChunks } from '../src/queries/store-chunks.js';
 import { trackSymbol } from '../src/queries/watchlist.js';
 import { candles, MINUTE, range, START } from './fleet-fixture.js';
 
@@ -49,7 +50,7 @@ const batches = fc.tuple(
   fc.array(part, { minLength: 1, maxLength: 8 }),
 );
 
-test('a batch of chunks has the answers and leaves the rows that its chunks have and leave one by one', async () => {
+test('a batch of chunks has the answers and leaves the rows that its chunks have and leave alone', async () => {
   await fc.assert(
     fc.asyncProperty(batches, async (both) => {
       const together = await run(both, (chunks) => storeChunks(db, chunks));
