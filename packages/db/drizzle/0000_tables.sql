@@ -245,7 +245,7 @@ ALTER TABLE "unconfirmed_ranges" ADD CONSTRAINT "unconfirmed_ranges_series_id_se
 CREATE INDEX "audit_log_subject" ON "audit_log" USING btree ("subject");--> statement-breakpoint
 CREATE INDEX "candle_revisions_series_time" ON "candle_revisions" USING btree ("series_id","time");--> statement-breakpoint
 CREATE INDEX "bsp_pending_due" ON "backfill_state_persistent" USING btree ("not_before") WHERE "backfill_state_persistent"."status" = 'pending';--> statement-breakpoint
-CREATE INDEX "bsp_in_progress_worker" ON "backfill_state_persistent" USING btree ("worker_id") WHERE "backfill_state_persistent"."status" = 'in_progress';--> statement-breakpoint
+CREATE INDEX "bsp_in_progress_worker" ON "backfill_state_persistent" USING btree ("worker_id") WHERE "backfill_state_persistent"."worker_id" is not null;--> statement-breakpoint
 CREATE INDEX "bsp_unfinished_series" ON "backfill_state_persistent" USING btree ("series_id") WHERE "backfill_state_persistent"."status" in ('pending', 'in_progress');--> statement-breakpoint
 CREATE INDEX "bsp_set_aside" ON "backfill_state_persistent" USING btree ("series_id") WHERE "backfill_state_persistent"."status" = 'failed' or "backfill_state_persistent"."cancel_stands";--> statement-breakpoint
 CREATE INDEX "bsp_ended_at" ON "backfill_state_persistent" USING btree ("status","completed_at") WHERE "backfill_state_persistent"."completed_at" is not null;--> statement-breakpoint

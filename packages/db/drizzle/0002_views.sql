@@ -26,6 +26,10 @@ CREATE FUNCTION from_ms(ms double precision) RETURNS timestamptz LANGUAGE sql IM
 CREATE FUNCTION ranges_to_ms(r tstzmultirange) RETURNS jsonb LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE AS $$
 BEGIN
   IF isempty(r) THEN RETURN '[]'; END IF;
+  -- Mostly it is one stretch: then no query is needed.
+  IF r = tstzmultirange(range_merge(r)) THEN
+    RETURN jsonb_build_array(jsonb_build_array(to_ms(lower(r)), to_ms(upper(r))));
+  END IF;
   RETURN (SELECT jsonb_agg(jsonb_build_array(to_ms(lower(u)), to_ms(upper(u)))) FROM unnest(r) u);
 END $$;
 --> statement-breakpoint

@@ -9,9 +9,12 @@ CREATE FUNCTION claim_executions(
   p_tail_reread double precision[], p_max_tries int
 ) RETURNS TABLE (execution_id uuid, outcome text, wait_ms double precision, fence bigint, series_id int, kind text,
   range_from double precision, range_to double precision, todo jsonb, tries int, origin text)
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
+  -- A variable: a constant would let an index by status look as good as the key while the table is small.
+  v_pending text := 'pending';
   x record; e backfill_state_persistent; v_missing tstzmultirange; v_reread tstzmultirange; v_now timestamptz;
   -- What this batch has taken so far of the series in hand.
   v_series int; v_taken tstzmultirange; v_last uuid; v_succeeded int[] := '{}';
@@ -83,11 +86,11 @@ BEGIN
       IF outcome = 'claimed' THEN
         UPDATE backfill_state_persistent b SET status = 'in_progress', pending_reason = null, worker_id = p_worker,
           fence = b.fence + 1, started_at = v_now, heartbeat_at = v_now
-        WHERE b.execution_id = x.id AND b.status = 'pending' RETURNING b.* INTO e;
+        WHERE b.execution_id = x.id AND b.status = v_pending RETURNING b.* INTO e;
       ELSE
         UPDATE backfill_state_persistent b SET status = 'completed', outcome = 'nothing_missing', pending_reason = null,
           completed_at = v_now, started_at = coalesce(b.started_at, v_now), error_code = null, error_message = null
-        WHERE b.execution_id = x.id AND b.status = 'pending' RETURNING b.* INTO e;
+        WHERE b.execution_id = x.id AND b.status = v_pending RETURNING b.* INTO e;
       END IF;
       -- A person cancelled it between our look and our update.
       IF e.execution_id IS NULL THEN outcome := 'cancelled'; RETURN NEXT; CONTINUE; END IF;
@@ -109,12 +112,14 @@ BEGIN
     FROM unnest(n_id, n_series, n_symbol, n_class, n_timeframe, n_slot, n_range, n_reread, n_busy)
       AS n(id, series, symbol, class, timeframe, slot, range, reread, busy);
   END IF;
-  IF v_succeeded <> '{}' THEN PERFORM note_success(s) FROM unnest(v_succeeded) s; END IF;
+  IF v_succeeded <> '{}' THEN PERFORM note_success(v_succeeded); END IF;
 END $$;
 --> statement-breakpoint
--- A success ends the series' failure streak. Most series have none: then this reads one index entry.
-CREATE FUNCTION note_success(p_series int) RETURNS void LANGUAGE plpgsql AS $$
+-- A success ends the series' failure streak. Most series have none: then this reads an index entry each.
+CREATE FUNCTION note_success(p_series int[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE symbol_failure_tracking SET streak = 0, last_success_at = clock_timestamp()
-  WHERE series_id = p_series AND streak > 0;
+  UPDATE symbol_failure_tracking f SET streak = 0, last_success_at = clock_timestamp()
+  FROM (SELECT t.series_id FROM symbol_failure_tracking t WHERE t.series_id = ANY (p_series) AND t.streak > 0
+    ORDER BY t.series_id FOR UPDATE) l
+  WHERE f.series_id = l.series_id;
 END $$;

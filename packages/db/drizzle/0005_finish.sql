@@ -9,7 +9,10 @@ CREATE FUNCTION finish_executions(
 ) RETURNS TABLE (execution_id uuid, outcome text, wait_ms double precision)
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
-DECLARE x record; e backfill_state_persistent; c series_coverage; s tracked_series;
+DECLARE
+  x record; e backfill_state_persistent; c series_coverage; s tracked_series;
+  -- A variable: a constant would let an index by status look as good as the key while the table is small.
+  v_in_progress text := 'in_progress';
 BEGIN
   FOR x IN
     SELECT u.*, b.series_id AS sid
@@ -19,7 +22,7 @@ BEGIN
   LOOP
     execution_id := x.id; wait_ms := 0;
     SELECT * INTO e FROM backfill_state_persistent b
-      WHERE b.execution_id = x.id AND b.status = 'in_progress' AND b.fence = x.fence FOR UPDATE;
+      WHERE b.execution_id = x.id AND b.status = v_in_progress AND b.fence = x.fence FOR UPDATE;
     IF NOT FOUND THEN outcome := 'refused'; RETURN NEXT; CONTINUE; END IF;
     IF x.ending = 'completed' THEN
       SELECT * INTO c FROM series_coverage k WHERE k.series_id = e.series_id;
@@ -30,7 +33,7 @@ BEGIN
       END IF;
       UPDATE backfill_state_persistent b SET status = 'completed', worker_id = null, completed_at = clock_timestamp(),
         outcome = 'stored', error_code = null, error_message = null WHERE b.execution_id = x.id;
-      PERFORM note_success(e.series_id);
+      PERFORM note_success(ARRAY[e.series_id]);
       outcome := 'completed';
     ELSIF x.ending = 'failed' OR (x.ending = 'retry' AND e.tries + 1 >= e.max_retries) THEN
       PERFORM record_attempt(e, 'failed', x.code, x.message);

@@ -89,7 +89,7 @@ export const executions = pgTable(
       .where(sql`${t.status} = 'pending'`),
     index('bsp_in_progress_worker')
       .on(t.workerId)
-      .where(sql`${t.status} = 'in_progress'`),
+      .where(sql`${t.workerId} is not null`),
     index('bsp_unfinished_series')
       .on(t.seriesId)
       .where(sql`${t.status} in ('pending', 'in_progress')`),
