@@ -8,7 +8,8 @@ import {
 } from '@candlefleet/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fetchPages, type RequestCandles } from './fetch-pages.js';
+import type { RequestCandles } from './ask-page.js';
+import { fetchPages } from './fetch-pages.js';
 import { providerTraits } from './traits.js';
 
 const M = 60_000;
