@@ -28,7 +28,13 @@ function pnpm(...args) {
 
 /** What the installed dependencies follow from: the lockfile and every package.json. */
 function fingerprint() {
-  const manifests = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', 'bench/package.json'];
+  const manifests = [
+    'package.json',
+    'pnpm-lock.yaml',
+    'pnpm-workspace.yaml',
+    'bench/package.json',
+    'chaos/package.json',
+  ];
   for (const name of readdirSync(path.join(root, 'packages')))
     manifests.push(`packages/${name}/package.json`);
   const hash = createHash('sha256').update(process.version);

@@ -14,9 +14,13 @@ const ALLOWED = {
   cli: ['core', 'db', 'queue', 'providers', 'producer', 'worker', 'dashboard'],
   testing: ['core'],
   bench: ['core', 'db', 'queue', 'providers', 'producer', 'worker', 'testing'],
+  chaos: ['core', 'db', 'queue', 'providers', 'testing'],
 };
 /** Tests of a process's package may wire up the rest, as its main does. */
 const TEST_ALLOWED = new Set(Object.keys(ALLOWED));
+
+/** Beside `packages`, not in it. */
+const TOP_LEVEL = new Set(['bench', 'chaos']);
 
 const root = path.resolve(process.argv[2] ?? '.');
 const faults = [];
@@ -31,7 +35,7 @@ function walk(folder, visit) {
 }
 
 for (const [name, allowed] of Object.entries(ALLOWED)) {
-  const folder = name === 'bench' ? path.join(root, 'bench') : path.join(root, 'packages', name);
+  const folder = TOP_LEVEL.has(name) ? path.join(root, name) : path.join(root, 'packages', name);
   walk(folder, (file) => {
     const isTest = file.endsWith('.test.ts') || file.includes(`${path.sep}test${path.sep}`);
     const text = readFileSync(file, 'utf8');

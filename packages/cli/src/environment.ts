@@ -36,6 +36,8 @@ const schema = z.object({
     )
     .optional(),
   LEASE_SECONDS: whole(2, 600).prefault('30'),
+  UPKEEP_SECONDS: whole(1, 60).prefault('10'),
+  SYNC_SECONDS: whole(1, 600).prefault('60'),
   UP_WORKERS: whole(1, 64).prefault('2'),
   DASHBOARD_PORT: whole(1, 65_535).optional(),
   EGRESS_GROUP: z.string().min(1).default('default'),
@@ -63,6 +65,10 @@ export interface Settings {
   readonly workerQueues: readonly string[] | undefined;
   /** How long a worker that is heard of no more keeps what it holds. */
   readonly leaseMs: number;
+  /** How often the producer plans, brings lost jobs back, and takes back what dead workers held. */
+  readonly upkeepMs: number;
+  /** How often the producer compares the queue's schedulers with the watchlist. */
+  readonly syncMs: number;
   readonly upWorkers: number;
   readonly dashboardPort: number | undefined;
   readonly egressGroup: string;
@@ -107,6 +113,8 @@ export function readSettings(env: NodeJS.ProcessEnv, dataDir?: string): Settings
     workerConcurrency: values.WORKER_CONCURRENCY,
     workerQueues: values.WORKER_QUEUES,
     leaseMs: values.LEASE_SECONDS * 1_000,
+    upkeepMs: values.UPKEEP_SECONDS * 1_000,
+    syncMs: values.SYNC_SECONDS * 1_000,
     upWorkers: values.UP_WORKERS,
     dashboardPort: values.DASHBOARD_PORT,
     egressGroup: values.EGRESS_GROUP,

@@ -16,13 +16,22 @@ export {
 export { openSource } from './open-source.js';
 export { MANIFEST_NAME, type RecordingManifest } from './recordings/manifest.js';
 export { openRecordings } from './recordings/open-recordings.js';
-export { type Fault, type FaultPlan, faultPlanSchema, parseFaultFlag } from './replay/faults.js';
-export type { CandlesAsk, ReplayMarket, ReplaySeries } from './replay/replay-market.js';
 export {
-  type ReplayServer,
-  type ReplayServerOptions,
-  type ServedRequest,
-  startReplayServer,
-} from './replay/replay-server.js';
-export { SIMULATED_LISTING_MS, SIMULATED_SYMBOLS, createSimulatedMarket } from './replay/simulated-market.js';
+  type Fault,
+  FAULT_KINDS,
+  type FaultKind,
+  type FaultPlan,
+  faultPlanSchema,
+} from './replay/fault-plan.js';
+export { parseFaultFlag } from './replay/parse-fault-flag.js';
+export type { CandlesAsk, ReplayMarket, ReplaySeries } from './replay/replay-market.js';
+export { type ReplayServer, type ReplayServerOptions, startReplayServer } from './replay/replay-server.js';
+export type { Ban, RequestTotals, ServedRequest } from './replay/request-log.js';
+export type { Revision } from './replay/revisions.js';
+export {
+  createSimulatedMarket,
+  SIMULATED_LISTING_MS,
+  SIMULATED_SYMBOLS,
+  simulatedSymbols,
+} from './replay/simulated-market.js';
 export { type BudgetLimits, providerTraits } from './traits.js';

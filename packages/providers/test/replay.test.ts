@@ -1,6 +1,7 @@
 import { alwaysOpen, normalizeRanges, type Candle } from '@candlefleet/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { parseFaultFlag, type Fault, type FaultPlan } from '../src/replay/faults.js';
+import type { Fault, FaultPlan } from '../src/replay/fault-plan.js';
+import { parseFaultFlag } from '../src/replay/parse-fault-flag.js';
 import { startReplayServer, type ReplayServer } from '../src/replay/replay-server.js';
 import { createSimulatedMarket } from '../src/replay/simulated-market.js';
 import { fetchAll, openTestSource } from './open-test-source.js';
@@ -265,7 +266,7 @@ describe('faults', () => {
   test('are written as kind:rate:value, and a wrong one says what there is', () => {
     expect(parseFaultFlag('latency:0.5:300')).toEqual({ kind: 'latency', rate: 0.5, delayMs: 300 });
     expect(parseFaultFlag('empty_page')).toEqual({ kind: 'empty_page', rate: 0.1 });
-    expect(() => parseFaultFlag('fire')).toThrow(/There are: latency, rate_limited/);
+    expect(() => parseFaultFlag('fire')).toThrow(/There are: latency, .*banned/);
     expect(() => parseFaultFlag('latency:2')).toThrow(/a rate from 0 to 1/);
   });
 });

@@ -1,8 +1,8 @@
 export { type TestBackend, forgetNamespace, queueBackends, testNamespace } from './backends.js';
 export { loseScheduledJobs } from './lose-jobs.js';
-export { type TestRedis, canStartRedis, startRedis } from './redis-server.js';
+export { type TestRedis, canStartRedis, freePort, startRedis } from './redis-server.js';
 export { WITHOUT_SHARED, readShared, sharedFolder } from './shared-data.js';
 export { sharedRecordings } from './shared-recordings.js';
 export { type TestDatabase, adminUrl, createTestDatabase } from './test-database.js';
 export { waitUntil } from './wait-until.js';
-export { type Wire, startWire } from './wire.js';
+export { type Weather, type Wire, startWire } from './wire.js';

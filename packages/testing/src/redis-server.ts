@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -9,6 +9,11 @@ import { waitUntil } from './wait-until.js';
 
 export interface TestRedis {
   readonly url: string;
+  /** Ends it as a power cut would: what it had not written is gone. */
+  kill(): Promise<void>;
+  /** Brings it up again on the same port and folder. */
+  revive(): Promise<void>;
+  /** Ends it for good; its folder goes too. */
   stop(): Promise<void>;
 }
 
@@ -21,21 +26,33 @@ export function canStartRedis(): boolean {
 export async function startRedis(...flags: string[]): Promise<TestRedis> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'candlefleet-redis-'));
   const port = await freePort();
-  const child = spawn(
+  const url = `redis://127.0.0.1:${port}`;
+  let child = spawnRedis(folder, port, flags);
+  await waitUntil('the Redis to answer', () => answers(url));
+  const kill = async () => {
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  };
+  return {
+    url,
+    kill,
+    async revive() {
+      child = spawnRedis(folder, port, flags);
+      await waitUntil('the Redis to answer', () => answers(url));
+    },
+    async stop() {
+      await kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function spawnRedis(folder: string, port: number, flags: readonly string[]): ChildProcess {
+  return spawn(
     process.env['TEST_REDIS_SERVER'] ?? 'redis-server',
     ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...flags],
     { env: { ...process.env, LD_LIBRARY_PATH: process.env['TEST_REDIS_LIBRARIES'] }, stdio: 'ignore' },
   );
-  const url = `redis://127.0.0.1:${port}`;
-  await waitUntil('the Redis to answer', () => answers(url));
-  return {
-    url,
-    async stop() {
-      child.kill('SIGKILL');
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
 }
 
 async function answers(url: string): Promise<boolean> {
@@ -51,7 +68,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();

@@ -1,24 +1,47 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A wire to a server that can be cut, and be made to swallow all that is sent. */
+/** What a wire does to the bytes on it, in each direction. */
+export interface Weather {
+  readonly latencyMs?: number;
+  /** The latency is this much more or less, evenly spread. */
+  readonly jitterMs?: number;
+  readonly bytesPerSecond?: number;
+}
+
+/** A wire to a server that can be cut, slowed, and made to swallow all that is sent. */
 export interface Wire {
   readonly url: string;
+  /** Connections that are open now. */
+  readonly connections: number;
   /** Connections are reset, new ones refused. */
   cut(): Promise<void>;
+  /** Connections are reset (RST), new ones served. */
+  reset(): void;
+  /** From now on, also for connections that are open. */
+  slow(weather: Weather): void;
   /** Connections stay, and nobody answers any more. */
   swallow(): void;
+  /** What is sent arrives, and its answers do not: outcomes are unknown. */
+  swallowAnswers(): void;
+  /** What was cut, slowed or swallowed is no more. */
   restore(): Promise<void>;
   /** New connections are served; what was swallowed stays silent, and is not told. */
   reroute(): void;
   close(): Promise<void>;
 }
 
+/** A drip comes in pieces of this many a second. */
+const DRIPS_PER_SECOND = 10;
+
 export async function startWire(target: string): Promise<Wire> {
   const { hostname, port } = new URL(target);
   const ends = new Set<Socket>();
   const silenced = new WeakSet<Socket>();
   let isSilent = false;
+  let isUnanswered = false;
+  let weather: Weather | undefined;
   const accept = (near: Socket) => {
     const far = connect(Number(port), hostname);
     for (const [from, to] of [
@@ -26,7 +49,17 @@ export async function startWire(target: string): Promise<Wire> {
       [far, near],
     ] as const) {
       ends.add(from);
-      from.on('data', (bytes) => isSilent || silenced.has(from) || to.write(bytes));
+      // Small packets wait for nobody: the latency is the weather's alone.
+      from.setNoDelay(true);
+      from.on('data', (bytes) => {
+        if (isSilent || silenced.has(from) || (isUnanswered && from === far)) return;
+        if (!weather) {
+          if (!to.write(bytes)) waitForRoom(from, to);
+          return;
+        }
+        from.pause();
+        void carry(bytes, to, weather).then(() => from.resume());
+      });
       from.on('error', () => {});
       from.on('close', () => {
         ends.delete(from);
@@ -41,28 +74,59 @@ export async function startWire(target: string): Promise<Wire> {
   const url = new URL(target);
   url.port = String(ours);
 
+  function reset(): void {
+    for (const end of ends) end.resetAndDestroy();
+  }
+
   async function cut(): Promise<void> {
     const old = server;
     server = undefined;
-    for (const end of ends) end.destroy();
+    reset();
     if (old) await new Promise((resolve) => old.close(resolve));
   }
   return {
     url: url.href,
+    get connections() {
+      return ends.size / 2;
+    },
     cut,
+    reset,
+    slow: (next) => void (weather = next),
     swallow: () => void (isSilent = true),
+    swallowAnswers: () => void (isUnanswered = true),
     reroute() {
       for (const end of ends) silenced.add(end);
       isSilent = false;
     },
     async restore() {
       // What was swallowed leaves a stream with a hole: such connections are of no use any more.
-      if (isSilent) for (const end of ends) end.destroy();
+      if (isSilent || isUnanswered) reset();
       isSilent = false;
+      isUnanswered = false;
+      weather = undefined;
       if (server) return;
       server = createServer(accept).listen(ours, '127.0.0.1');
       await once(server, 'listening');
     },
     close: cut,
   };
+}
+
+function waitForRoom(from: Socket, to: Socket): void {
+  from.pause();
+  to.once('drain', () => from.resume());
+}
+
+async function carry(bytes: Buffer, to: Socket, weather: Weather): Promise<void> {
+  const { latencyMs = 0, jitterMs = 0, bytesPerSecond } = weather;
+  await sleep(Math.max(0, latencyMs + (2 * Math.random() - 1) * jitterMs));
+  if (!bytesPerSecond) {
+    to.write(bytes);
+    return;
+  }
+  const drip = Math.max(1, Math.round(bytesPerSecond / DRIPS_PER_SECOND));
+  for (let at = 0; at < bytes.length && !to.destroyed; at += drip) {
+    to.write(bytes.subarray(at, at + drip));
+    await sleep(1_000 / DRIPS_PER_SECOND);
+  }
 }

@@ -18,6 +18,7 @@ import { createConsumers } from './consumers.js';
 import { AbandonedWorkError } from './errors.js';
 import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js';
 import { runMaintenanceJob } from './maintenance/run-maintenance.js';
+import { watched } from './points.js';
 import { createRequestGate } from './request-gate.js';
 import { runBackfillJob } from './run-job.js';
 import { createSlotKeeper } from './slots.js';
@@ -136,9 +137,9 @@ function createHandlers(
     lease,
     sources,
     budget,
-    claim: createClaimer(db, lease.workerId),
-    store: createChunkStore(db),
-    finish: createFinisher(db),
+    claim: watched('claim', createClaimer(db, lease.workerId)),
+    store: watched('chunk', createChunkStore(db)),
+    finish: watched('finish', createFinisher(db)),
     slots: createSlotKeeper(concurrency),
     shutdown,
     attemptDeadlineMs: timings.attemptDeadlineMs,

@@ -49,6 +49,11 @@ export function declareFleet({ program, run, settings }: Cli): void {
     .option('--symbols <list>', 'of the simulated market, such as BTC/USDT,ETH/USDT', (text) =>
       text.split(',').map((one) => parseSymbol(one.trim())),
     )
+    .option(
+      '--symbol-count <number>',
+      'of the simulated market: so many, BTC/USDT, ETH/USDT, SOL/USDT, SIM4/USDT, SIM5/USDT …',
+      parseCount('--symbol-count', 100_000),
+    )
     .option('--faults <file>', 'a fault plan')
     .option('--fault <fault>', 'kind[:rate[:value]], such as latency:0.2:300', collect, [])
     .option('--weight-limit <weight>', 'request weight a minute', parseCount('--weight-limit'))

@@ -16,7 +16,9 @@ export function runProducer(settings: Settings): Promise<void> {
     // Beside the pool: the leader's session, and its LISTEN.
     const role = { beside: 2, consumes: false };
     await whenReachable(() => warnOfConnections({ db, queues, log }, role), log, signal);
-    const producer = startProducer({ db, queues, traitsOf: providerTraits, log });
+    const { upkeepMs, syncMs } = settings;
+    const timings = { planMs: upkeepMs, relayMs: upkeepMs, reapMs: upkeepMs, syncMs };
+    const producer = startProducer({ db, queues, traitsOf: providerTraits, timings, log });
     return {
       async close(deadlineMs) {
         await producer.close();

@@ -6,6 +6,7 @@ import {
   openRecordings,
   parseFaultFlag,
   SIMULATED_SYMBOLS,
+  simulatedSymbols,
   startReplayServer,
   type FaultPlan,
 } from '@candlefleet/providers';
@@ -18,6 +19,7 @@ export interface ReplayFlags {
   readonly recordings?: string | undefined;
   readonly seed: number;
   readonly symbols?: readonly string[] | undefined;
+  readonly symbolCount?: number | undefined;
   readonly faults?: string | undefined;
   readonly fault: readonly string[];
   readonly weightLimit?: number | undefined;
@@ -27,13 +29,19 @@ export function runReplay(settings: Settings, flags: ReplayFlags): Promise<void>
   return runRole(settings, 'replay', async () => {
     const market = flags.recordings
       ? await openRecordings(flags.recordings)
-      : createSimulatedMarket({ seed: flags.seed, symbols: flags.symbols ?? SIMULATED_SYMBOLS });
+      : createSimulatedMarket({ seed: flags.seed, symbols: symbolsOf(flags) });
     if (market.series.length === 0)
       throw new BadInputError(`The recordings of ${flags.recordings ?? ''} hold no candle.`);
     const { port, weightLimit } = flags;
     const server = await startReplayServer({ market, port, weightLimit, faults: readFaults(flags) });
     return { ready: { url: server.url, series: market.series.length }, close: () => server.close() };
   });
+}
+
+function symbolsOf({ symbols, symbolCount }: ReplayFlags): readonly string[] {
+  if (symbols && symbolCount) throw new BadInputError('Give either --symbols or --symbol-count.');
+  if (symbolCount) return simulatedSymbols(symbolCount);
+  return symbols ?? SIMULATED_SYMBOLS;
 }
 
 /** The faults of file and flags together. @throws BadInputError */

@@ -11,15 +11,14 @@ export interface Reply {
 }
 
 /** What Binance answers to who asks too much. */
-export function refused(retryAfterSeconds: number, isBan: boolean, nowMs: number): Reply {
-  const until = nowMs + retryAfterSeconds * 1_000;
+export function refused(untilMs: number, isBan: boolean, nowMs: number): Reply {
   const msg = isBan
-    ? `Way too much request weight used; IP banned until ${until}. Please use WebSocket Streams for live updates to avoid bans.`
+    ? `Way too much request weight used; IP banned until ${untilMs}. Please use WebSocket Streams for live updates to avoid bans.`
     : 'Too much request weight used; please use WebSocket Streams for live updates to avoid polling the API.';
   return {
     status: isBan ? 418 : 429,
     body: { code: -1003, msg },
-    headers: { 'retry-after': String(retryAfterSeconds) },
+    headers: { 'retry-after': String(Math.ceil((untilMs - nowMs) / 1_000)) },
   };
 }
 

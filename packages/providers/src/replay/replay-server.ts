@@ -1,11 +1,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BadInputError, isTimeframe, systemClock, type Clock } from '@candlefleet/core';
-import { BINANCE_WEIGHT_LIMIT, exchangeInfo, refused, toWire, type Reply } from './binance-wire.js';
-import { createFaultDie, type Fault, type FaultKind, type FaultPlan } from './faults.js';
-import { readPage } from './read-page.js';
+import { BadInputError, systemClock, type Clock } from '@candlefleet/core';
+import { BINANCE_WEIGHT_LIMIT, exchangeInfo, refused, type Reply } from './binance-wire.js';
+import { createControl } from './control.js';
+import { createFaultDie, type Struck } from './fault-die.js';
+import type { FaultPlan } from './fault-plan.js';
 import type { ReplayMarket } from './replay-market.js';
-import { createWeightMeter } from './weight-meter.js';
+import { createRequestLog, type RequestTotals, type ServedRequest } from './request-log.js';
+import { createRevisions } from './revisions.js';
+import { sendReply } from './send-reply.js';
+import { serveKlines } from './serve-klines.js';
+import { createWeightMeter, type Spent } from './weight-meter.js';
 
 export interface ReplayServerOptions {
   readonly market: ReplayMarket;
@@ -18,21 +23,13 @@ export interface ReplayServerOptions {
   readonly clock?: Clock | undefined;
 }
 
-export interface ServedRequest {
-  readonly atMs: number;
-  readonly path: string;
-  readonly symbol: string;
-  readonly timeframe: string;
-  readonly weight: number;
-  readonly status: number;
-  readonly candles: number;
-}
-
 export interface ReplayServer {
   readonly url: string;
   readonly port: number;
-  /** The latest requests, oldest first: what tests and load tests count. */
+  /** The latest requests that were answered, oldest first: what tests and load tests count. */
   readonly requests: readonly ServedRequest[];
+  /** What holds for all requests. */
+  readonly totals: RequestTotals;
   close(): Promise<void>;
 }
 
@@ -42,87 +39,85 @@ const WEIGHTS: Record<string, number> = {
   '/api/v3/time': 1,
   '/api/v3/ping': 1,
 };
-const MOST_CANDLES = 1_000;
-const REQUESTS_KEPT = 100_000;
-
-/** Faults that change what an answer says. */
-interface Lies {
-  readonly isRefused: boolean;
-  readonly isEmpty: boolean;
-  readonly isForming: boolean;
-}
+const NO_FAULTS: Struck = { of: () => undefined };
 
 /** A server that speaks Binance's spot wire format over a replay market, with its weights, and with faults by plan. */
 export async function startReplayServer(options: ReplayServerOptions): Promise<ReplayServer> {
-  const clock = options.clock ?? systemClock;
-  const meter = createWeightMeter(options.weightLimit ?? BINANCE_WEIGHT_LIMIT);
-  const roll = createFaultDie(options.faults ?? { seed: 1, faults: [] });
-  const requests: ServedRequest[] = [];
-  const symbols = new Map(options.market.series.map(({ symbol }) => [symbol.replace('/', ''), symbol]));
-  let requestNumber = 0;
+  const { market, clock = systemClock, weightLimit = BINANCE_WEIGHT_LIMIT } = options;
+  const meter = createWeightMeter(weightLimit);
+  const die = createFaultDie(options.faults ?? { seed: 1, faults: [] });
+  const log = createRequestLog();
+  const revisions = createRevisions();
+  const control = createControl({ log, die, revisions, weightLimit });
+  const symbols = new Map(market.series.map(({ symbol }) => [symbol.replace('/', ''), symbol]));
+  let klinesNumber = 0;
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://replay');
+    const told = await control.handle(url, request);
+    if (told) return sendReply(response, told, NO_FAULTS);
+
     const symbol = symbols.get(url.searchParams.get('symbol') ?? '') ?? '';
     const timeframe = url.searchParams.get('interval') ?? '';
     const isKlines = url.pathname === '/api/v3/klines';
-    const faults = isKlines ? roll({ number: (requestNumber += 1), symbol, timeframe }) : [];
-    const fault = <K extends FaultKind>(kind: K) =>
-      faults.find((one): one is Extract<Fault, { kind: K }> => one.kind === kind);
-    const latency = fault('latency');
+    const requestNumber = isKlines ? (klinesNumber += 1) : 0;
+    const faults = isKlines ? die.roll({ number: requestNumber, symbol, timeframe }) : NO_FAULTS;
+    const arrived = log.arrive(WEIGHTS[url.pathname] ?? 0, clock.nowMs());
+    const { used, refusal } = admit(meter.spend(arrived.weight, arrived.atMs), faults, arrived.atMs);
+    const latency = faults.of('latency');
     if (latency) await sleep(latency.delayMs);
-    const atMs = clock.nowMs();
-    const weight = WEIGHTS[url.pathname] ?? 0;
-    const spent = meter.spend(weight, atMs);
-    const limited = fault('rate_limited');
-    const failed = fault('server_error');
-    const reply = spent.retryAfterSeconds
-      ? refused(spent.retryAfterSeconds, spent.isBan ?? false, atMs)
-      : limited
-        ? refused(limited.retryAfterSeconds, false, atMs)
-        : failed
-          ? { status: failed.status, body: 'the server is not well' }
-          : await answer(url, atMs, {
-              isRefused: Boolean(fault('symbol_refused')),
-              isEmpty: Boolean(fault('empty_page')),
-              isForming: Boolean(fault('forming_candle')),
-            });
-    requests.push({
-      atMs,
+    const nowMs = clock.nowMs();
+    const reply =
+      refusal ??
+      (isKlines
+        ? await serveKlines(
+            { market, revisions },
+            { query: url.searchParams, symbol, nowMs, requestNumber, faults },
+          )
+        : answer(url.pathname, nowMs));
+    log.answered({
+      ...arrived,
       path: url.pathname,
       symbol,
       timeframe,
-      weight,
       status: reply.status,
       candles: reply.candles ?? 0,
     });
-    if (requests.length > REQUESTS_KEPT) requests.splice(0, REQUESTS_KEPT / 10);
-    const text = typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body);
-    response.writeHead(reply.status, {
-      'content-type': typeof reply.body === 'string' ? 'text/plain' : 'application/json;charset=UTF-8',
-      'content-length': Buffer.byteLength(text),
-      'x-mbx-used-weight-1m': String(spent.used),
-      ...reply.headers,
-    });
-    if (fault('reset_in_body') && reply.status === 200) {
-      response.write(text.slice(0, Math.floor(text.length / 2)), () => response.socket?.resetAndDestroy());
-      return;
-    }
-    response.end(text);
+    const headers = { 'x-mbx-used-weight-1m': String(used), ...reply.headers };
+    await sendReply(response, { ...reply, headers }, faults);
+    if (reply.status === 418) log.banTold(clock.nowMs());
   }
 
-  function answer(url: URL, nowMs: number, lies: Lies): Reply | Promise<Reply> {
-    switch (url.pathname) {
+  /** Whether a request is let in; a ban begins where a fault or the weights say so. */
+  function admit(spent: Spent, faults: Struck, nowMs: number): { used: number; refusal?: Reply } {
+    const { used } = spent;
+    if (spent.refused) {
+      const { untilMs, isBan, isBanNew } = spent.refused;
+      if (isBanNew) log.banBegins(nowMs, untilMs);
+      return { used, refusal: refused(untilMs, isBan, nowMs) };
+    }
+    const banned = faults.of('banned');
+    if (banned) {
+      const untilMs = nowMs + banned.banSeconds * 1_000;
+      meter.ban(untilMs);
+      log.banBegins(nowMs, untilMs);
+      return { used, refusal: refused(untilMs, true, nowMs) };
+    }
+    const limited = faults.of('rate_limited');
+    if (limited) return { used, refusal: refused(nowMs + limited.retryAfterSeconds * 1_000, false, nowMs) };
+    return { used };
+  }
+
+  function answer(path: string, nowMs: number): Reply {
+    switch (path) {
       case '/api/v3/ping':
         return { status: 200, body: {} };
       case '/api/v3/time':
         return { status: 200, body: { serverTime: nowMs } };
       case '/api/v3/exchangeInfo':
         return { status: 200, body: exchangeInfo([...symbols.values()], nowMs) };
-      case '/api/v3/klines':
-        return klines(url.searchParams, nowMs, lies);
       case '/replay/series':
-        return { status: 200, body: { identity: options.market.identity, series: options.market.series } };
+        return { status: 200, body: { identity: market.identity, series: market.series } };
       default:
         return {
           status: 404,
@@ -131,24 +126,10 @@ export async function startReplayServer(options: ReplayServerOptions): Promise<R
     }
   }
 
-  async function klines(query: URLSearchParams, nowMs: number, lies: Lies): Promise<Reply> {
-    const symbol = symbols.get(query.get('symbol') ?? '');
-    const timeframe = query.get('interval') ?? '';
-    if (!symbol || lies.isRefused) return { status: 400, body: { code: -1121, msg: 'Invalid symbol.' } };
-    if (!isTimeframe(timeframe)) return { status: 400, body: { code: -1120, msg: 'Invalid interval.' } };
-    if (lies.isEmpty) return { status: 200, body: [], candles: 0 };
-    const limit = Math.min(MOST_CANDLES, Number(query.get('limit') ?? 500));
-    const toMs = query.has('endTime') ? Number(query.get('endTime')) + 1 : Number.POSITIVE_INFINITY;
-    const fromMs = Number(query.get('startTime') ?? 0);
-    const candles = await readPage(options.market, { symbol, timeframe, fromMs, toMs, limit, nowMs });
-    const forming = lies.isForming ? options.market.forming(symbol, timeframe, nowMs) : undefined;
-    if (forming && forming.openMs >= fromMs) candles.push(forming);
-    return { status: 200, body: candles.map((candle) => toWire(candle, timeframe)), candles: candles.length };
-  }
-
   const server = createServer((request, response) => {
     serve(request, response).catch((error: unknown) => {
-      response.writeHead(500).end(String(error));
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500).end(String(error));
     });
   });
   const host = options.host ?? '127.0.0.1';
@@ -158,7 +139,10 @@ export async function startReplayServer(options: ReplayServerOptions): Promise<R
   return {
     url: `http://${host}:${port}`,
     port,
-    requests,
+    requests: log.kept,
+    get totals() {
+      return log.totals;
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -12,6 +12,11 @@ export interface SimulationOptions {
 /** Three symbols that everybody knows, in prices that nobody takes for today's. */
 export const SIMULATED_SYMBOLS = ['BTC/USDT', 'ETH/USDT', 'SOL/USDT'] as const;
 
+/** So many symbols by name, the same each time: those three, then SIM4/USDT, SIM5/USDT … */
+export function simulatedSymbols(count: number): string[] {
+  return Array.from({ length: count }, (_, at) => SIMULATED_SYMBOLS[at] ?? `SIM${at + 1}/USDT`);
+}
+
 /** A Monday, so that every timeframe starts whole. */
 export const SIMULATED_LISTING_MS = Date.UTC(2017, 0, 2);
 
@@ -29,16 +34,22 @@ const VOLUME_UNITS = 100_000;
  */
 export function createSimulatedMarket(options: SimulationOptions): ReplayMarket {
   const days = createDayCache<Bar>(DAYS_KEPT);
-  const instruments = new Map(
-    options.symbols.map((symbol) => [symbol, createInstrument(options.seed, symbol, days)]),
-  );
+  const symbols = new Set(options.symbols);
+  const instruments = new Map<string, Instrument>();
+  // Made when first asked for: ten thousand symbols are no matter then.
+  const instrumentOf = (symbol: string): Instrument | undefined => {
+    if (!symbols.has(symbol)) return undefined;
+    const instrument = instruments.get(symbol) ?? createInstrument(options.seed, symbol, days);
+    instruments.set(symbol, instrument);
+    return instrument;
+  };
   return {
     identity: `simulated-market-${options.seed}`,
     series: options.symbols.flatMap((symbol) =>
       TIMEFRAMES.map((timeframe) => ({ symbol, timeframe, fromMs: SIMULATED_LISTING_MS })),
     ),
     candles({ symbol, timeframe, fromMs, toMs, limit, nowMs }) {
-      const instrument = instruments.get(symbol);
+      const instrument = instrumentOf(symbol);
       const candles: Candle[] = [];
       if (!instrument) return candles;
       let openMs = openAtOrAfter(alwaysOpen, timeframe, Math.max(fromMs, SIMULATED_LISTING_MS));
@@ -53,7 +64,7 @@ export function createSimulatedMarket(options: SimulationOptions): ReplayMarket 
     forming(symbol, timeframe, nowMs) {
       const openMs = alwaysOpen.openAtOrBefore(timeframe, nowMs);
       const seenMs = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS;
-      return instruments.get(symbol)?.candle(openMs, Math.max(openMs + MINUTE_MS, seenMs));
+      return instrumentOf(symbol)?.candle(openMs, Math.max(openMs + MINUTE_MS, seenMs));
     },
   };
 }

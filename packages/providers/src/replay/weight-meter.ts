@@ -1,13 +1,21 @@
 /** What Binance answers about weights: used in this minute, and whether a request may still pass. */
 export interface WeightMeter {
-  /** `retryAfterSeconds` is set when the request is refused; `isBan` when too many came after a refusal. */
-  spend(weight: number, nowMs: number): { used: number; retryAfterSeconds?: number; isBan?: boolean };
+  spend(weight: number, nowMs: number): Spent;
+  /** Every request is refused until then. */
+  ban(untilMs: number): void;
+}
+
+export interface Spent {
+  /** Weight used in this minute. */
+  readonly used: number;
+  /** Set when the request is refused. */
+  readonly refused?: { readonly untilMs: number; readonly isBan: boolean; readonly isBanNew: boolean };
 }
 
 const WINDOW_MS = 60_000;
 /** Requests after a 429, within its minute, that make it a 418. */
 const PATIENCE = 10;
-const BAN_SECONDS = 120;
+const BAN_MS = 120_000;
 
 export function createWeightMeter(limit: number): WeightMeter {
   let window = 0;
@@ -23,16 +31,19 @@ export function createWeightMeter(limit: number): WeightMeter {
         ignored = 0;
       }
       if (nowMs < bannedUntilMs)
-        return { used, retryAfterSeconds: Math.ceil((bannedUntilMs - nowMs) / 1_000), isBan: true };
-      if (used + weight > limit) {
-        ignored += 1;
-        if (ignored > PATIENCE) bannedUntilMs = nowMs + BAN_SECONDS * 1_000;
-        const isBan = ignored > PATIENCE;
-        const waitMs = isBan ? BAN_SECONDS * 1_000 : (current + 1) * WINDOW_MS - nowMs;
-        return { used, retryAfterSeconds: Math.ceil(waitMs / 1_000), isBan };
+        return { used, refused: { untilMs: bannedUntilMs, isBan: true, isBanNew: false } };
+      if (used + weight <= limit) {
+        used += weight;
+        return { used };
       }
-      used += weight;
-      return { used };
+      ignored += 1;
+      if (ignored <= PATIENCE)
+        return { used, refused: { untilMs: (current + 1) * WINDOW_MS, isBan: false, isBanNew: false } };
+      bannedUntilMs = nowMs + BAN_MS;
+      return { used, refused: { untilMs: bannedUntilMs, isBan: true, isBanNew: true } };
+    },
+    ban(untilMs) {
+      bannedUntilMs = Math.max(bannedUntilMs, untilMs);
     },
   };
 }

@@ -17,6 +17,7 @@ import {
 import { executionIdOf, type BackfillJob, type JobEnding, type JobInHand } from '@candlefleet/queue';
 import { ForeignOriginError, StoppedError, UnsettledError } from '../errors.js';
 import type { LeaseKeeper } from '../lease-keeper.js';
+import { passPoint } from '../points.js';
 import type { Sources } from '../sources.js';
 import { checkPage } from './check-page.js';
 import { claimOf, endingOfRefusedClaim } from './claim.js';
@@ -59,6 +60,7 @@ export async function backfill(
     }
   } finally {
     letGo();
+    passPoint('job:ended', claim.executionId);
   }
 }
 
@@ -107,6 +109,7 @@ async function fetchAndStore(attempt: Attempt, signal: AbortSignal): Promise<Job
     for await (const page of source.fetchCandles(requestOf(attempt, range, signal))) {
       const ending = await storePage(attempt, page);
       if (ending) return ending;
+      passPoint('page:after', execution.executionId);
       const why = await deps.shouldYield(job.data, attempt.startedAt);
       if (why) return handBack(attempt, why);
     }

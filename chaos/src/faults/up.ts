@@ -1,0 +1,96 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { waitUntil } from '@candlefleet/testing';
+import type { Random } from '../random.js';
+import { promise, type Fault } from './fault.js';
+
+const PROGRAM = fileURLToPath(new URL('../../../scripts/candlefleet.mjs', import.meta.url));
+const READY_MS = 10_000;
+
+/** 11: `npm start` killed with -9 at random moments; each next start is ready within 10 s, on one Postgres. */
+export const upKilled: Fault = {
+  kind: 'npm start killed',
+  share: 2,
+  async strike({ random }) {
+    return { landed: true, what: await strikeUp(random, 2) };
+  },
+};
+
+/** Answers what was done, for the report. @throws BrokenPromiseError */
+export async function strikeUp(random: Random, kills: number): Promise<string> {
+  const dataDir = mkdtempSync(path.join(os.tmpdir(), 'candlefleet-up-'));
+  chmodSync(dataDir, 0o755);
+  const done: string[] = [];
+  try {
+    // The first start sets up a cluster: it is killed in that, or a little later.
+    for (let kill = 0; kill < kills; kill += 1) {
+      const moment = random.whole(200, 6_000);
+      const first = startUp(dataDir);
+      await sleep(moment);
+      first.child.kill('SIGKILL');
+      await first.ended;
+      done.push(`killed after ${moment} ms, ready in ${await readyAgain(dataDir, kill === kills - 1)} ms`);
+    }
+    return done.join('; ');
+  } finally {
+    await once(spawnProgram(['--data-dir', dataDir, 'reset', '--yes']), 'close');
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+/** Starts, and is killed once it is ready; or, at the end, is asked to end. Answers how long it took to be ready. */
+async function readyAgain(dataDir: string, isLast: boolean): Promise<number> {
+  const at = performance.now();
+  const next = startUp(dataDir);
+  await waitUntil('the next start to be ready', () => next.said().includes('candlefleet is ready'), 60_000);
+  const tookMs = Math.round(performance.now() - at);
+  const postmasters = countPostmasters(dataDir);
+  const second = startUp(dataDir);
+  const [code] = await second.ended;
+  next.child.kill(isLast ? 'SIGTERM' : 'SIGKILL');
+  const [end] = await next.ended;
+  promise(tookMs < READY_MS, `npm start was ready ${tookMs} ms after a kill, not within 10 s`);
+  promise(postmasters <= 1, `${postmasters} servers on one folder`);
+  promise(code === 1, `a second start on one folder ended with ${code ?? '?'}:\n${second.said()}`);
+  promise(!isLast || end === 0, `after SIGTERM it ended with ${end ?? '?'}:\n${next.said()}`);
+  return tookMs;
+}
+
+function startUp(dataDir: string) {
+  const child = spawnProgram(['--data-dir', dataDir, 'up', '--source', 'replay']);
+  let text = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (part: string) => (text += part));
+  return { child, ended: once(child, 'close'), said: () => text };
+}
+
+/** As on a machine that nobody has set up: no locale, no port chosen. */
+function spawnProgram(args: string[]): ChildProcess {
+  const { PATH, HOME } = process.env;
+  return spawn(process.execPath, [PROGRAM, ...args], {
+    env: { PATH, HOME, UP_WORKERS: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+/** Living servers whose data folder this is; where the system does not tell, none. */
+function countPostmasters(dataDir: string): number {
+  const dataFolder = path.join(realpathSync(dataDir), 'postgres/data');
+  if (!existsSync('/proc/self/cmdline')) return 0;
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => cmdlineOf(pid).includes(dataFolder)).length;
+}
+
+function cmdlineOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
+}
