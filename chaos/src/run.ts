@@ -1,5 +1,6 @@
 import { waitUntil } from '@candlefleet/testing';
 import { compareDashboard } from './check/dashboard.js';
+import { checkOwnRules } from './check/own-rules.js';
 import { compareFootprint, footprint } from './check/processes.js';
 import { waitForFreshCandles, waitForQuiet } from './check/quiet.js';
 import { checkSchedulers } from './check/schedulers.js';
@@ -88,6 +89,10 @@ export async function startRun(stage: Stage, random: Random, longestMs: number):
           complaints: wrong,
           checked: `${candles.toLocaleString('en-US')} candles of ${series} series, row by row and by checksum; ${provisional} as the provider first told them`,
         };
+      });
+      await note(async () => {
+        const { rules, complaints: wrong } = await checkOwnRules(stage);
+        return { complaints: wrong, checked: `${rules} rules that need no truth, as doctor --deep has them` };
       });
       await note(async () => {
         const seen = await stage.control.requests();

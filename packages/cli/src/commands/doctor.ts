@@ -1,8 +1,9 @@
 import { asFleetError } from '@candlefleet/core';
-import { listProviders, readFleetFacts, type Database } from '@candlefleet/db';
+import { listProviders, readFleetFacts, type Database, type Evidence } from '@candlefleet/db';
 import { providerTraits } from '@candlefleet/providers';
 import { locateFleet, openQueues, openWarehouse, withSource } from '../connect-fleet.js';
 import { EXIT, exitCodeOf } from '../errors.js';
+import { checkDeeply, type DeepWishes } from './check-deeply.js';
 import type { CommandContext } from './context.js';
 
 interface Finding {
@@ -10,6 +11,7 @@ interface Finding {
   readonly ok: boolean;
   readonly found: string;
   readonly remedy?: string;
+  readonly evidence?: readonly Evidence[];
 }
 
 const OLDEST_NODE = [20, 19] as const;
@@ -18,8 +20,11 @@ const WORST_SKEW_MS = 2_000;
 const PING_MS = 10_000;
 const CLOSE_MS = 5_000;
 
-/** Looks at everything that the fleet stands on; each finding with its remedy. Answers the exit code. */
-export async function doctor(context: CommandContext): Promise<number> {
+/**
+ * Looks at everything that the fleet stands on, and deeply also at what is stored; each finding with its remedy. Answers
+ * the exit code.
+ */
+export async function doctor(context: CommandContext, deep?: DeepWishes): Promise<number> {
   const findings: Finding[] = [checkNode()];
   let db: Database | undefined;
   let code: number = EXIT.failed;
@@ -30,6 +35,7 @@ export async function doctor(context: CommandContext): Promise<number> {
     findings.push(await checkQueue(context));
     for (const provider of await providersToTry(db))
       findings.push(await checkProvider(context, db, provider));
+    if (deep) findings.push(...(await checkDeeply(context, db, deep)));
   } catch (thrown) {
     const error = asFleetError(thrown);
     code = exitCodeOf(error);
@@ -38,11 +44,21 @@ export async function doctor(context: CommandContext): Promise<number> {
     await db?.close();
   }
   context.output.value({ ok: findings.every((one) => one.ok), findings });
-  for (const { check, ok, found, remedy } of findings) {
-    context.output.line(`${ok ? 'ok  ' : 'BAD '} ${check.padEnd(22)} ${found}`);
-    if (!ok && remedy) context.output.line(`     ${''.padEnd(22)} → ${remedy}`);
-  }
+  for (const finding of findings) print(context, finding);
   return findings.every((one) => one.ok) ? 0 : code;
+}
+
+function print({ output }: CommandContext, { check, ok, found, remedy, evidence = [] }: Finding): void {
+  const below = (text: string) => output.line(`     ${''.padEnd(22)} ${text}`);
+  output.line(`${ok ? 'ok  ' : 'BAD '} ${check.padEnd(22)} ${found}`);
+  if (ok) return;
+  for (const one of evidence)
+    below(
+      Object.entries(one)
+        .map(([key, value]) => `${key} ${value ?? 'none'}`)
+        .join(', '),
+    );
+  if (remedy) below(`→ ${remedy}`);
 }
 
 function checkNode(): Finding {
