@@ -1,6 +1,12 @@
 import { createRequire } from 'node:module';
 import { systemClock, type CandleSource, type RequestGate } from '@candlefleet/core';
-import { connectDatabase, createBudget, createMarketCache, type Database } from '@candlefleet/db';
+import {
+  connectDatabase,
+  createBudget,
+  createMarketCache,
+  migrateDatabase,
+  type Database,
+} from '@candlefleet/db';
 import { openSource, providerTraits } from '@candlefleet/providers';
 import { connectQueues, type QueueConnection } from '@candlefleet/queue';
 import { createRequestGate } from '@candlefleet/worker';
@@ -12,18 +18,33 @@ import { readRunFile } from './up/run-file.js';
 const { version }: { version: string } = createRequire(import.meta.url)('../package.json');
 export const VERSION = version;
 
+interface FleetPlace {
+  readonly databaseUrl: string;
+  /** The same, unless that leads to a pooler. */
+  readonly databaseDirectUrl: string;
+  readonly redisUrl: string | undefined;
+}
+
 /** Where a command finds the fleet: the environment's servers, or those of the `up` that runs in the data folder. */
-export function locateFleet(settings: Settings): { databaseUrl: string; redisUrl: string | undefined } {
-  if (settings.databaseUrl) return { databaseUrl: settings.databaseUrl, redisUrl: settings.redisUrl };
-  const run = readRunFile(settings.dataDir);
-  if (!run) throw new NotRunningError(settings.dataDir);
-  return { databaseUrl: run.databaseUrl, redisUrl: run.redisUrl };
+export function locateFleet(settings: Settings): FleetPlace {
+  const run = settings.databaseUrl ? undefined : readRunFile(settings.dataDir);
+  const { databaseUrl, databaseDirectUrl, redisUrl } = run ?? settings;
+  if (!databaseUrl) throw new NotRunningError(settings.dataDir);
+  return { databaseUrl, databaseDirectUrl: databaseDirectUrl ?? databaseUrl, redisUrl };
+}
+
+/** Brings the warehouse of the fleet to this program's schema. @throws NotRunningError, DatabaseUnusableError */
+export function migrateWarehouse(settings: Settings): Promise<void> {
+  const { databaseUrl, databaseDirectUrl } = locateFleet(settings);
+  return migrateDatabase(databaseDirectUrl, databaseUrl);
 }
 
 /** The warehouse of the fleet that this command is for. @throws NotRunningError */
 export function openWarehouse(settings: Settings, role: string, poolSize = 2): Database {
+  const { databaseUrl, databaseDirectUrl } = locateFleet(settings);
   return connectDatabase({
-    url: locateFleet(settings).databaseUrl,
+    url: databaseUrl,
+    directUrl: databaseDirectUrl,
     applicationName: `candlefleet ${role}`,
     poolSize,
   });
@@ -35,8 +56,11 @@ export function openQueues(
   log: Logger,
   signal?: AbortSignal,
 ): Promise<QueueConnection> {
+  const { databaseDirectUrl, redisUrl } = locateFleet(settings);
   return connectQueues({
-    ...locateFleet(settings),
+    // BullMQ's workers LISTEN.
+    databaseUrl: databaseDirectUrl,
+    redisUrl,
     namespace: settings.queueNamespace,
     allowEvictingRedis: settings.allowEvictingRedis,
     applicationName: `candlefleet ${role}`,

@@ -5,6 +5,8 @@ import { DatabaseError, DatabaseSilentError } from './errors.js';
 
 export interface DatabaseOptions {
   readonly url: string;
+  /** The server itself, where `url` leads to a pooler in transaction mode. */
+  readonly directUrl?: string | undefined;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   /** Connections at most. */
@@ -16,6 +18,8 @@ export interface DatabaseOptions {
 /** The warehouse. */
 export interface Database {
   readonly url: string;
+  /** For what needs a session of its own: the same, unless `url` leads to a pooler. */
+  readonly directUrl: string;
   /** Connections at most. */
   readonly poolSize: number;
   /** The pool of now: a silent one is replaced, so nobody keeps it. */
@@ -58,6 +62,7 @@ export function connectDatabase(options: DatabaseOptions): Database {
 
   const database: Database = {
     url: options.url,
+    directUrl: options.directUrl ?? options.url,
     poolSize: options.poolSize ?? POOL_SIZE,
     get sql() {
       return pool.sql;
@@ -94,28 +99,41 @@ interface Pool {
   readonly orm: PostgresJsDatabase;
 }
 
+/** What a session of ours carries, in milliseconds. */
+export function sessionTimeouts(deadlineMs = DEADLINE_MS) {
+  return {
+    statement_timeout: deadlineMs,
+    lock_timeout: Math.round(deadlineMs / 2),
+    idle_in_transaction_session_timeout: deadlineMs,
+  };
+}
+
 function openPool({
   url,
+  directUrl = url,
   applicationName,
   poolSize = POOL_SIZE,
   deadlineMs = DEADLINE_MS,
 }: DatabaseOptions): Pool {
+  const isPooled = directUrl !== url;
+  // A pooler refuses settings that it does not know, and hands none of them on: there the role brings them.
+  const settings = isPooled
+    ? {}
+    : {
+        ...sessionTimeouts(deadlineMs),
+        tcp_keepalives_idle: 15,
+        tcp_keepalives_interval: 5,
+        tcp_keepalives_count: 3,
+      };
   const sql = postgres(url, {
     max: poolSize,
     connect_timeout: 10,
     idle_timeout: 60,
     keep_alive: 15,
     onnotice: () => {},
-    connection: {
-      application_name: applicationName.slice(0, 63),
-      statement_timeout: deadlineMs,
-      lock_timeout: Math.round(deadlineMs / 2),
-      idle_in_transaction_session_timeout: deadlineMs,
-      TimeZone: 'UTC',
-      tcp_keepalives_idle: 15,
-      tcp_keepalives_interval: 5,
-      tcp_keepalives_count: 3,
-    },
+    // The next transaction may be another session's, which knows nothing of a statement prepared before.
+    prepare: !isPooled,
+    connection: { application_name: applicationName.slice(0, 63), TimeZone: 'UTC', ...settings },
   });
   return { sql, orm: drizzle(sql) };
 }

@@ -50,7 +50,7 @@ export function startProducer(options: ProducerOptions): Producer {
   async function term(): Promise<void> {
     let wake: (topic: string) => void = () => {};
     const leadership = await lead({
-      url: options.db.url,
+      url: options.db.directUrl,
       applicationName: 'candlefleet producer (leader)',
       onNotify: (topic) => wake(topic),
       retryMs: timings.leadMs,

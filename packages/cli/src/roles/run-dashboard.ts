@@ -1,6 +1,5 @@
 import { startDashboard } from '@candlefleet/dashboard';
-import { connectDatabase, migrateDatabase } from '@candlefleet/db';
-import { locateFleet, openQueues } from '../connect-fleet.js';
+import { migrateWarehouse, openQueues, openWarehouse } from '../connect-fleet.js';
 import { DASHBOARD_PORT, type Settings } from '../environment.js';
 import { runRole } from './run-role.js';
 import { warnOfConnections } from './warn-of-connections.js';
@@ -8,9 +7,8 @@ import { whenReachable } from './when-reachable.js';
 
 export function runDashboard(settings: Settings): Promise<void> {
   return runRole(settings, 'dashboard', async (log, signal) => {
-    const { databaseUrl } = locateFleet(settings);
-    await whenReachable(() => migrateDatabase(databaseUrl), log, signal);
-    const db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet dashboard', poolSize: 4 });
+    await whenReachable(() => migrateWarehouse(settings), log, signal);
+    const db = openWarehouse(settings, 'dashboard', 4);
     const queues = await openQueues(settings, 'dashboard', log, signal);
     const role = { beside: 0, consumes: false };
     await whenReachable(() => warnOfConnections({ db, queues, log }, role), log, signal);

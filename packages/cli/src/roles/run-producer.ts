@@ -1,7 +1,6 @@
-import { connectDatabase, migrateDatabase } from '@candlefleet/db';
 import { providerTraits } from '@candlefleet/providers';
 import { startProducer } from '@candlefleet/producer';
-import { locateFleet, openQueues } from '../connect-fleet.js';
+import { migrateWarehouse, openQueues, openWarehouse } from '../connect-fleet.js';
 import type { Settings } from '../environment.js';
 import { runRole } from './run-role.js';
 import { warnOfConnections } from './warn-of-connections.js';
@@ -9,9 +8,8 @@ import { whenReachable } from './when-reachable.js';
 
 export function runProducer(settings: Settings): Promise<void> {
   return runRole(settings, 'producer', async (log, signal) => {
-    const { databaseUrl } = locateFleet(settings);
-    await whenReachable(() => migrateDatabase(databaseUrl), log, signal);
-    const db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet producer', poolSize: 4 });
+    await whenReachable(() => migrateWarehouse(settings), log, signal);
+    const db = openWarehouse(settings, 'producer', 4);
     const queues = await openQueues(settings, 'producer', log, signal);
     // Beside the pool: the leader's session, and its LISTEN.
     const role = { beside: 2, consumes: false };

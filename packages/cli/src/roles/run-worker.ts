@@ -1,8 +1,8 @@
 import { systemClock } from '@candlefleet/core';
-import { connectDatabase, createBudget, migrateDatabase } from '@candlefleet/db';
+import { createBudget } from '@candlefleet/db';
 import { providerTraits } from '@candlefleet/providers';
 import { startWorker } from '@candlefleet/worker';
-import { locateFleet, openQueues, sourceOpener, VERSION } from '../connect-fleet.js';
+import { migrateWarehouse, openQueues, openWarehouse, sourceOpener, VERSION } from '../connect-fleet.js';
 import type { Settings } from '../environment.js';
 import { runRole } from './run-role.js';
 import { warnOfConnections } from './warn-of-connections.js';
@@ -10,9 +10,8 @@ import { whenReachable } from './when-reachable.js';
 
 export function runWorker(settings: Settings): Promise<void> {
   return runRole(settings, 'worker', async (log, signal) => {
-    const { databaseUrl } = locateFleet(settings);
-    await whenReachable(() => migrateDatabase(databaseUrl), log, signal);
-    const db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet worker', poolSize: 6 });
+    await whenReachable(() => migrateWarehouse(settings), log, signal);
+    const db = openWarehouse(settings, 'worker', 6);
     const queues = await openQueues(settings, 'worker', log, signal);
     // Beside the pool: the lease.
     const role = { beside: 1, consumes: true };
