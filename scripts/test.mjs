@@ -4,19 +4,27 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findSystemPostgres } from './system-postgres.mjs';
 import { startTestPostgres } from './test-postgres.mjs';
 import { provideRedis } from './provide-redis.mjs';
 
 /** Under CI a test may be skipped for these reasons alone; its name carries the reason. */
 const ALLOWED_SKIPS = /\[skipped: (?:no \.\.\/shared|not root|no Postgres 15)\]/;
 
+/** `--postgres 15`: on that major's server of this machine, in place of the embedded one. */
+const { major, args } = readArgs(process.argv.slice(2));
+const bin = major && findSystemPostgres(major);
+if (major && !bin) {
+  console.error(`No Postgres ${major} is installed here: nothing was tested.`);
+  process.exit(2);
+}
 const root = fileURLToPath(new URL('..', import.meta.url));
 const isCi = process.env.CI === 'true';
 const folder = mkdtempSync(path.join(os.tmpdir(), 'candlefleet-test-'));
 // Open to the server's unprivileged user, so that as root its files are here too, and go with the rest.
 chmodSync(folder, 0o755);
 const redis = await provideRedis(path.join(root, '.candlefleet/tools'));
-const postgres = await startTestPostgres(path.join(folder, 'postgres'));
+const postgres = await startTestPostgres(path.join(folder, 'postgres'), { bin });
 if (redis.hint) console.error(`No Redis here: its half of the suite is skipped. To run it: ${redis.hint}`);
 
 let code = 1;
@@ -28,7 +36,7 @@ try {
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
-    ...process.argv.slice(2),
+    ...args,
   ]);
   code = summarize(JSON.parse(readFileSync(report, 'utf8')), code);
 } finally {
@@ -37,6 +45,12 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 process.exitCode = code;
+
+function readArgs(given) {
+  const at = given.indexOf('--postgres');
+  if (at < 0) return { args: given };
+  return { major: given[at + 1] ?? '', args: given.toSpliced(at, 2) };
+}
 
 function run(program, args) {
   const env = {
