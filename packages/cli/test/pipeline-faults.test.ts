@@ -17,7 +17,7 @@ import { startFleet, type Fleet } from './fleet.js';
 const LONG_AGO = { timeframe: '1m', fromMs: Date.UTC(2024, 2, 4), toMs: Date.UTC(2024, 2, 7) } as const;
 const HOUR = 3_600_000;
 const QUEUE = backfillQueueName('replay');
-/** So little that it is felt; Binance's own is twice as much. */
+/** Half of Binance's own. */
 const WEIGHT_LIMIT = 3_000;
 const SYMBOLS = simulatedSymbols(FAULT_KINDS.length);
 const market = createSimulatedMarket({ seed: 11, symbols: SYMBOLS });
