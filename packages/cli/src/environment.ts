@@ -36,10 +36,13 @@ const schema = z.object({
     )
     .optional(),
   LEASE_SECONDS: whole(2, 600).prefault('30'),
+  PROGRESS_SECONDS: whole(1, 3_600).prefault('60'),
   UPKEEP_SECONDS: whole(1, 60).prefault('10'),
   SYNC_SECONDS: whole(1, 600).prefault('60'),
   UP_WORKERS: whole(1, 64).prefault('2'),
   DASHBOARD_PORT: whole(1, 65_535).optional(),
+  HEALTH_PORT: whole(0, 65_535).optional(),
+  HEALTH_HOST: z.string().min(1).default('127.0.0.1'),
   EGRESS_GROUP: z.string().min(1).default('default'),
   SHUTDOWN_SECONDS: whole(1, 600).prefault('25'),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(', ')} was expected` }).default('info'),
@@ -65,12 +68,17 @@ export interface Settings {
   readonly workerQueues: readonly string[] | undefined;
   /** How long a worker that is heard of no more keeps what it holds. */
   readonly leaseMs: number;
+  /** How long a worker may make no progress although there is work. */
+  readonly progressMs: number;
   /** How often the producer plans, brings lost jobs back, and takes back what dead workers held. */
   readonly upkeepMs: number;
   /** How often the producer compares the queue's schedulers with the watchlist. */
   readonly syncMs: number;
   readonly upWorkers: number;
   readonly dashboardPort: number | undefined;
+  /** Where all but the dashboard serve their probes; undefined: nowhere, 0: on a free port. */
+  readonly healthPort: number | undefined;
+  readonly healthHost: string;
   readonly egressGroup: string;
   readonly shutdownMs: number;
   readonly logLevel: string;
@@ -113,10 +121,13 @@ export function readSettings(env: NodeJS.ProcessEnv, dataDir?: string): Settings
     workerConcurrency: values.WORKER_CONCURRENCY,
     workerQueues: values.WORKER_QUEUES,
     leaseMs: values.LEASE_SECONDS * 1_000,
+    progressMs: values.PROGRESS_SECONDS * 1_000,
     upkeepMs: values.UPKEEP_SECONDS * 1_000,
     syncMs: values.SYNC_SECONDS * 1_000,
     upWorkers: values.UP_WORKERS,
     dashboardPort: values.DASHBOARD_PORT,
+    healthPort: values.HEALTH_PORT,
+    healthHost: values.HEALTH_HOST,
     egressGroup: values.EGRESS_GROUP,
     shutdownMs: values.SHUTDOWN_SECONDS * 1_000,
     logLevel: values.LOG_LEVEL,

@@ -1,6 +1,8 @@
 import { createPostgresBackend, Queue, Worker, type Processor, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import pg from 'pg';
+import { withDeadline } from './deadline.js';
+import { QueueSilentError } from './errors.js';
 
 /** What differs between the two stores. Everything else in this package is the same for both. */
 export interface Backend {
@@ -12,7 +14,8 @@ export interface Backend {
   readonly keyPrefix: string;
   /** Connections to Postgres at most: of a queue, and of a worker with its LISTEN. */
   readonly connectionsPer: { readonly queue: number; readonly worker: number };
-  ping(): Promise<void>;
+  /** @throws when nobody answers within the deadline; a connection that is silent is replaced */
+  ping(deadlineMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -53,7 +56,7 @@ export function createPostgresQueueBackend(options: PostgresBackendOptions): Bac
       const pooled = { ...rest, connection: { ...connection, max: WORKER_POOL } };
       return genericWorker(new Worker(name, processor, pooled, createPostgresBackend));
     },
-    ping: options.ping,
+    ping: (deadlineMs) => withDeadline('ping', deadlineMs, options.ping()),
     close: async () => {},
   };
 }
@@ -83,8 +86,14 @@ export function createRedisQueueBackend(options: {
     openQueue: (name) => new Queue(name, { connection: redis, prefix }),
     openWorker: (name, processor, rest) =>
       new Worker(name, processor, { ...rest, connection: workerRedis, prefix }),
-    ping: async () => {
-      await redis.ping();
+    async ping(deadlineMs) {
+      try {
+        await withDeadline('ping', deadlineMs, redis.ping());
+      } catch (error) {
+        // After a failover a socket may be dead without a word: only a new one would ever hear an answer.
+        if (error instanceof QueueSilentError) redis.disconnect(true);
+        throw error;
+      }
     },
     close: async () => {
       redis.disconnect();

@@ -4,7 +4,7 @@ import { connectDatabase, endLease, renewLease, type Database } from '@candlefle
 import type { Logger } from 'pino';
 import { v7 } from 'uuid';
 import { createDatabaseClock } from './database-clock.js';
-import { createHolds } from './holds.js';
+import { createHolds, type Holds } from './holds.js';
 import { createLeaseLife } from './lease-life.js';
 
 export interface LeaseKeeper {
@@ -18,6 +18,8 @@ export interface LeaseKeeper {
    * ended; an execution that two jobs of this worker hold is held until both have let go.
    */
   hold(executionId: string, deadlineMs: number): () => void;
+  /** What is in hand, and how it gets on. */
+  readonly holds: Pick<Holds, 'step' | 'quietest'>;
   /** Aborted when the lease could not be renewed in time: nothing may be written any more. A new one each time. */
   readonly aliveSignal: AbortSignal;
   close(): Promise<void>;
@@ -79,6 +81,7 @@ export async function createLeaseKeeper(options: LeaseKeeperOptions): Promise<Le
     },
     dbNowMs: () => dbClock.nowMs(),
     hold: holds.hold,
+    holds,
     close: () => (closing ??= close()),
   };
 }

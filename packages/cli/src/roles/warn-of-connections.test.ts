@@ -17,11 +17,12 @@ test('a role that may need more connections than Postgres has left says so in on
     log,
   });
   try {
-    await warnOfConnections({ db, queues, log }, { beside: 1, consumes: false });
+    await warnOfConnections({ db, queues, log }, 'dashboard');
     expect(told).toEqual([]);
-    await warnOfConnections({ db, queues, log }, { beside: 100_000, consumes: true });
-    // The pool, what is beside it, and one queue with its worker: that of the upkeep.
-    expect(told).toMatchObject([{ needed: 3 + 100_000 + 2 + 5 }]);
+    // A fleet with very many queues: what one of them needs is asked of the backend.
+    await warnOfConnections({ db, queues: { connectionsOf: () => 100_000 }, log }, 'worker');
+    // The pool, what is beside it, and the queues.
+    expect(told).toMatchObject([{ needed: 6 + 2 + 100_000 }]);
     expect(told[0]?.msg).toContain('raise max_connections');
   } finally {
     await queues.close({ deadlineMs: 5_000 });
