@@ -6,6 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findSystemPostgres } from './system-postgres.mjs';
 import { startTestPostgres } from './test-postgres.mjs';
+import { providePgbouncer } from './provide-pgbouncer.mjs';
 import { provideRedis } from './provide-redis.mjs';
 
 /** Under CI a test may be skipped for these reasons alone; its name carries the reason. */
@@ -24,6 +25,7 @@ const folder = mkdtempSync(path.join(os.tmpdir(), 'candlefleet-test-'));
 // Open to the server's unprivileged user, so that as root its files are here too, and go with the rest.
 chmodSync(folder, 0o755);
 const redis = await provideRedis(path.join(root, '.candlefleet/tools'));
+const pgbouncer = providePgbouncer(path.join(root, '.candlefleet/tools'));
 const postgres = await startTestPostgres(path.join(folder, 'postgres'), { bin });
 if (redis.hint) console.error(`No Redis here: its half of the suite is skipped. To run it: ${redis.hint}`);
 
@@ -57,6 +59,7 @@ function run(program, args) {
     ...process.env,
     TEST_POSTGRES_URL: postgres.url,
     ...redis.env,
+    ...pgbouncer,
     LOG_LEVEL: 'silent',
   };
   return new Promise((resolve) => {

@@ -18,6 +18,10 @@ const url = (protocols: RegExp, example: string) =>
 /** Every variable that candlefleet reads; .env.example documents them. */
 const schema = z.object({
   DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://host:5432/database with its user and password').optional(),
+  DATABASE_DIRECT_URL: url(
+    /^postgres(ql)?$/,
+    'postgres://host:5432/database, the server behind the pooler that DATABASE_URL names',
+  ).optional(),
   REDIS_URL: url(/^rediss?$/, 'redis://host:6379').optional(),
   REDIS_ALLOW_EVICTION: flag.default(false),
   QUEUE_NAMESPACE: z
@@ -60,6 +64,8 @@ export interface ProviderSettings {
 
 export interface Settings {
   readonly databaseUrl: string | undefined;
+  /** The server itself, where `databaseUrl` is a pooler in transaction mode. */
+  readonly databaseDirectUrl: string | undefined;
   readonly redisUrl: string | undefined;
   readonly allowEvictingRedis: boolean;
   readonly queueNamespace: string | undefined;
@@ -97,6 +103,8 @@ export function readSettings(env: NodeJS.ProcessEnv, dataDir?: string): Settings
     : parsed.error.issues.map(
         (issue) => `${issue.path.join('.')}="${shown(set, issue.path[0])}": ${issue.message}`,
       );
+  if (set['DATABASE_DIRECT_URL'] !== undefined && set['DATABASE_URL'] === undefined)
+    mistakes.push('DATABASE_DIRECT_URL is set without DATABASE_URL: it names the server behind that pooler');
   for (const [name, value] of Object.entries(set)) {
     const partner = name.replace(/^PROVIDER_(API_KEY|SECRET)_/, (_, what) =>
       what === 'SECRET' ? 'PROVIDER_API_KEY_' : 'PROVIDER_SECRET_',
@@ -114,6 +122,7 @@ export function readSettings(env: NodeJS.ProcessEnv, dataDir?: string): Settings
   const values = parsed.data;
   return {
     databaseUrl: values.DATABASE_URL,
+    databaseDirectUrl: values.DATABASE_DIRECT_URL,
     redisUrl: values.REDIS_URL,
     allowEvictingRedis: values.REDIS_ALLOW_EVICTION,
     queueNamespace: values.QUEUE_NAMESPACE,

@@ -66,7 +66,7 @@ export function startProducer(options: ProducerOptions): Producer {
     triedAt = performance.now();
     const patience = endingAfter(STAND_BY_MS, stop.signal);
     const leadership = await lead({
-      url: options.db.url,
+      url: options.db.directUrl,
       applicationName: 'candlefleet producer (leader)',
       onNotify: (topic) => wake(topic),
       retryMs: timings.leadMs,

@@ -1,3 +1,4 @@
+export { type Pooler, startPooler, WITHOUT_POOLER } from './pooler.js';
 export { type TestBackend, forgetNamespace, queueBackends, testNamespace } from './backends.js';
 export { loseScheduledJobs } from './lose-jobs.js';
 export { type TestRedis, canStartRedis, freePort, startRedis } from './redis-server.js';

@@ -27,7 +27,7 @@ export interface LeaseKeeper {
 
 export interface LeaseKeeperOptions {
   /** Where the lease is. The keeper has a connection of its own there, so that no renewal waits behind chunks. */
-  readonly db: Pick<Database, 'url'>;
+  readonly db: Pick<Database, 'url' | 'directUrl'>;
   readonly workerId?: string | undefined;
   readonly version: string;
   readonly leaseMs: number;
@@ -90,6 +90,7 @@ export async function createLeaseKeeper(options: LeaseKeeperOptions): Promise<Le
 function connectLease({ db, leaseMs }: LeaseKeeperOptions): Database {
   return connectDatabase({
     url: db.url,
+    directUrl: db.directUrl,
     applicationName: 'candlefleet worker (lease)',
     poolSize: 1,
     deadlineMs: Math.max(1_000, Math.round(leaseMs / 6)),

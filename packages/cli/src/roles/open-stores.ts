@@ -1,8 +1,8 @@
-import { connectDatabase, migrateDatabase, type Database } from '@candlefleet/db';
+import type { Database } from '@candlefleet/db';
 import { watchStore, type Health, type StoreWatch } from '@candlefleet/health';
 import type { QueueConnection } from '@candlefleet/queue';
 import type { Logger } from 'pino';
-import { locateFleet, openQueues } from '../connect-fleet.js';
+import { migrateFleet, openQueues, openWarehouse } from '../connect-fleet.js';
 import type { Settings } from '../environment.js';
 import { ROLE_CONNECTIONS, type StoreRole } from './connections.js';
 import { warnOfConnections } from './warn-of-connections.js';
@@ -31,20 +31,13 @@ const PING_DEADLINE_MS = 2_000;
 /** Waits for both stores, migrates, and from then on watches that they answer. */
 export async function openStores(role: StoreRole, start: RoleStart): Promise<Stores> {
   const { settings, log, signal, health } = start;
-  const { databaseUrl: url } = locateFleet(settings);
-  const applicationName = `candlefleet ${role}`;
-  await whenReachable(() => migrateDatabase(url), log, signal);
-  const db = connectDatabase({ url, applicationName, poolSize: ROLE_CONNECTIONS[role].pool });
+  await whenReachable(() => migrateFleet(settings), log, signal);
+  const db = openWarehouse(settings, role, { poolSize: ROLE_CONNECTIONS[role].pool });
   const queues = await openQueues(settings, role, log, signal);
   await whenReachable(() => warnOfConnections({ db, queues, log }, role), log, signal);
 
   // A pool of its own: a busy one would look like a database that is away.
-  const pinged = connectDatabase({
-    url,
-    applicationName: `${applicationName} (health)`,
-    poolSize: 1,
-    deadlineMs: PING_DEADLINE_MS,
-  });
+  const pinged = openWarehouse(settings, `${role} (health)`, { poolSize: 1, deadlineMs: PING_DEADLINE_MS });
   const watches: StoreWatch[] = [
     watchStore({
       name: 'Postgres',

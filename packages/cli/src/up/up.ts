@@ -88,6 +88,7 @@ function announce({ settings, output }: CommandContext, fleet: RunningFleet, log
     pid: process.pid,
     startedAt: new Date().toISOString(),
     databaseUrl,
+    directUrl: settings.databaseDirectUrl,
     redisUrl: settings.redisUrl,
     dashboardUrl,
     replayUrl,
