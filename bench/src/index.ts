@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { benchChunk } from './benchmarks/chunk.js';
 import { benchEndToEnd } from './benchmarks/end-to-end.js';
 import { benchLifecycle } from './benchmarks/lifecycle.js';
+import { benchPeers } from './benchmarks/peers.js';
 import { benchRequests } from './benchmarks/requests.js';
 import { formatReport, type Report } from './measure/report.js';
 import type { Setting } from './setting/setting.js';
@@ -10,6 +11,7 @@ const BENCHMARKS: Record<string, (setting: Setting) => Promise<Report[]>> = {
   chunk: benchChunk,
   'end-to-end': benchEndToEnd,
   lifecycle: benchLifecycle,
+  peers: benchPeers,
   requests: benchRequests,
 };
 
@@ -20,19 +22,25 @@ export async function runBenchmarks(args: readonly string[], redisUrl: string | 
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { json: { type: 'boolean', default: false }, rounds: { type: 'string' } },
+    options: {
+      json: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      large: { type: 'boolean', default: false },
+    },
   });
   const rounds = Number(values.rounds ?? ROUNDS);
   const unknown = positionals.filter((name) => !(name in BENCHMARKS));
   if (unknown.length > 0 || !(rounds >= 1)) {
-    console.error(`usage: npm run bench -- [${Object.keys(BENCHMARKS).join(' | ')}] [--rounds N] [--json]`);
+    console.error(
+      `usage: npm run bench -- [${Object.keys(BENCHMARKS).join(' | ')}] [--rounds N] [--large] [--json]`,
+    );
     return 2;
   }
   const reports: Report[] = [];
   for (const [name, bench] of Object.entries(BENCHMARKS)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;
     const tell = (line: string) => console.error(`${name}: ${line}`);
-    const found = await bench({ redisUrl, rounds, tell });
+    const found = await bench({ redisUrl, rounds, tell, isLarge: values.large });
     reports.push(...found);
     if (!values.json) for (const report of found) console.log(`\n${formatReport(report)}`);
   }
