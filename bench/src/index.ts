@@ -1,18 +1,26 @@
 import { parseArgs } from 'node:util';
+import { benchBudget } from './benchmarks/budget.js';
 import { benchChunk } from './benchmarks/chunk.js';
 import { benchEndToEnd } from './benchmarks/end-to-end.js';
+import { benchLatency } from './benchmarks/latency.js';
 import { benchLifecycle } from './benchmarks/lifecycle.js';
+import { benchMemory } from './benchmarks/memory.js';
 import { benchPeers } from './benchmarks/peers.js';
 import { benchRequests } from './benchmarks/requests.js';
+import { benchSchedulers } from './benchmarks/schedulers.js';
 import { formatReport, type Report } from './measure/report.js';
 import type { Setting } from './setting/setting.js';
 
 const BENCHMARKS: Record<string, (setting: Setting) => Promise<Report[]>> = {
+  budget: benchBudget,
   chunk: benchChunk,
   'end-to-end': benchEndToEnd,
+  latency: benchLatency,
   lifecycle: benchLifecycle,
+  memory: benchMemory,
   peers: benchPeers,
   requests: benchRequests,
+  schedulers: benchSchedulers,
 };
 
 const ROUNDS = 5;
