@@ -54,7 +54,7 @@ const unconfirmed = async () => [
 const doubt = (
   held: Parameters<FleetFixture['chunk']>[0],
   ranges: Range[],
-  rejected: Parameters<FleetFixture['chunk']>[3]['rejected'] = [],
+  rejected: NonNullable<Parameters<FleetFixture['chunk']>[3]>['rejected'] = [],
 ) => fleet.chunk(held, 0, 0, { candles: [], proven: [], answered: [], unconfirmed: ranges, rejected });
 
 describe('T1, planning', () => {
