@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { startDuty, type Duty } from './duty.js';
 import { planBackfill } from './plan-backfill.js';
 import { relayExecutions } from './relay.js';
-import { syncSchedulers } from './sync-schedulers.js';
+import { hasForgotten, syncSchedulers } from './sync-schedulers.js';
 import { watchDuties } from './watch-duties.js';
 
 export interface ProducerTimings {
@@ -140,11 +140,15 @@ type Duties = ReturnType<typeof startDuties>;
 function startDuties(options: ProducerOptions, timings: ProducerTimings) {
   const { db, queues, log } = options;
   const shared = { ...options, providers: () => listProviders(db), now: () => db.clockMs() };
-  const relay: Duty = startDuty({
+  const sync = startDuty({ name: 'sync', everyMs: timings.syncMs, log, work: () => syncSchedulers(shared) });
+  const relay = startDuty({
     name: 'relay',
     everyMs: timings.relayMs,
     log,
-    work: () => relayExecutions({ db, queues, log }, timings.relayGraceMs),
+    work: async () => {
+      await relayExecutions({ db, queues, log }, timings.relayGraceMs);
+      if (await hasForgotten(queues)) sync.wake();
+    },
   });
   const plan = startDuty({
     name: 'plan',
@@ -155,7 +159,6 @@ function startDuties(options: ProducerOptions, timings: ProducerTimings) {
       if ((await planBackfill(shared)) > 0) await relayExecutions({ db, queues, log }, 0);
     },
   });
-  const sync = startDuty({ name: 'sync', everyMs: timings.syncMs, log, work: () => syncSchedulers(shared) });
   const reap = startDuty({
     name: 'reap',
     everyMs: timings.reapMs,

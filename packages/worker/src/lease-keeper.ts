@@ -11,6 +11,8 @@ export interface LeaseKeeper {
   readonly workerId: string;
   /** The lease lives, and this machine's clock can be trusted: claims and writes are allowed. */
   readonly mayWork: boolean;
+  /** How long a job rests that cannot run now: until the lease was renewed once more. */
+  readonly restMs: number;
   /** The database's clock, carried on by this machine's. */
   dbNowMs(): number;
   /**
@@ -73,6 +75,7 @@ export async function createLeaseKeeper(options: LeaseKeeperOptions): Promise<Le
   }
   return {
     workerId,
+    restMs: options.renewMs,
     get mayWork() {
       return mayWork();
     },
