@@ -1,7 +1,8 @@
-import { createPostgresBackend, Queue, Worker, type Processor, type WorkerOptions } from 'bullmq';
+import { createPostgresBackend, Queue, type Worker, type Processor, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import pg from 'pg';
 import { withDeadline } from './deadline.js';
+import { PatientWorker } from './patient-worker.js';
 import { QueueSilentError } from './errors.js';
 
 /** What differs between the two stores. Everything else in this package is the same for both. */
@@ -54,7 +55,7 @@ export function createPostgresQueueBackend(options: PostgresBackendOptions): Bac
     },
     openWorker(name, processor, rest) {
       const pooled = { ...rest, connection: { ...connection, max: WORKER_POOL } };
-      return genericWorker(new Worker(name, processor, pooled, createPostgresBackend));
+      return genericWorker(new PatientWorker(name, processor, pooled, createPostgresBackend));
     },
     ping: (deadlineMs) => withDeadline('ping', deadlineMs, options.ping()),
     close: async () => {},
@@ -85,7 +86,7 @@ export function createRedisQueueBackend(options: {
     connectionsPer: { queue: 0, worker: 0 },
     openQueue: (name) => new Queue(name, { connection: redis, prefix }),
     openWorker: (name, processor, rest) =>
-      new Worker(name, processor, { ...rest, connection: workerRedis, prefix }),
+      new PatientWorker(name, processor, { ...rest, connection: workerRedis, prefix }),
     async ping(deadlineMs) {
       try {
         await withDeadline('ping', deadlineMs, redis.ping());
