@@ -4,7 +4,7 @@ import type { QueueConnection } from '@candlefleet/queue';
 import type { Logger } from 'pino';
 import { locateFleet, openQueues } from '../connect-fleet.js';
 import type { Settings } from '../environment.js';
-import { ROLE_CONNECTIONS, type StoreRole } from './connections.js';
+import { healthSessionOf, ROLE_CONNECTIONS, type StoreRole } from './connections.js';
 import { warnOfConnections } from './warn-of-connections.js';
 import { whenReachable } from './when-reachable.js';
 
@@ -41,7 +41,7 @@ export async function openStores(role: StoreRole, start: RoleStart): Promise<Sto
   // A pool of its own: a busy one would look like a database that is away.
   const pinged = connectDatabase({
     url,
-    applicationName: `${applicationName} (health)`,
+    applicationName: healthSessionOf(role),
     poolSize: 1,
     deadlineMs: PING_DEADLINE_MS,
   });
