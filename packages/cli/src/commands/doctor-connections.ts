@@ -5,7 +5,7 @@ import {
   type ConnectionRoom,
   type Database,
 } from '@candlefleet/db';
-import { queueConnections } from '@candlefleet/queue';
+import { backfillQueueName, MAINTENANCE_QUEUE, queueConnections } from '@candlefleet/queue';
 import { connectionsOf, healthSessionOf, ROLES, type StoreRole } from '../roles/connections.js';
 
 /** How many processes of each role are alive. */
@@ -34,13 +34,14 @@ export async function checkConnections(db: Database, backend: Demand['backend'])
     producer: count((name) => name === healthSessionOf('producer')),
     dashboard: count((name) => name === healthSessionOf('dashboard')),
   };
-  const theirs = count((name) => OF_ROLES.test(name));
-  const queues = (await listProviders(db)).length + 1;
-  return judgeConnections(room, { backend, queues, alive, others: room.inUse - theirs });
+  // BullMQ calls a session that listens after its queue.
+  const queues = new Set([MAINTENANCE_QUEUE, ...(await listProviders(db)).map(backfillQueueName)]);
+  const theirs = count((name) => queues.has(name) || OF_ROLES.test(name));
+  return judgeConnections(room, { backend, queues: queues.size, alive, others: room.inUse - theirs });
 }
 
-/** What a role calls its sessions, and BullMQ those on which it listens. */
-const OF_ROLES = /^(?:candlefleet (?:worker|producer|dashboard)\b|bull:)/;
+/** What a role calls its sessions. */
+const OF_ROLES = /^candlefleet (?:worker|producer|dashboard)\b/;
 
 /** The finding for a person, with the change that helps. */
 export function judgeConnections(room: ConnectionRoom, demand: Demand) {
