@@ -31,17 +31,21 @@ export function locateFleet(settings: Settings): FleetPlace {
   if (databaseUrl && directUrl) return { databaseUrl, directUrl, redisUrl };
   const run = readRunFile(settings.dataDir);
   if (!run) throw new NotRunningError(settings.dataDir);
-  return { databaseUrl: run.databaseUrl, directUrl: run.directUrl ?? run.databaseUrl, redisUrl: run.redisUrl };
+  return {
+    databaseUrl: run.databaseUrl,
+    directUrl: run.directUrl ?? run.databaseUrl,
+    redisUrl: run.redisUrl,
+  };
 }
 
 /** The warehouse of the fleet that this command is for. @throws NotRunningError */
 export function openWarehouse(
   settings: Settings,
-  role: string,
+  applicationName: string,
   limits: { poolSize?: number; deadlineMs?: number } = {},
 ): Database {
   const { databaseUrl: url, directUrl } = locateFleet(settings);
-  return connectDatabase({ url, directUrl, applicationName: `candlefleet ${role}`, poolSize: 2, ...limits });
+  return connectDatabase({ url, directUrl, applicationName, poolSize: 2, ...limits });
 }
 
 /** Brings the fleet's database to this program's schema. @throws as migrateDatabase */

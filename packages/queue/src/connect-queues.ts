@@ -42,8 +42,6 @@ export interface QueueConnection {
   hasDueJobs(name: string): Promise<boolean>;
   /** Answers, or throws within three seconds. */
   ping(): Promise<void>;
-  /** Connections to Postgres that so many queues, and workers on them, may open; none on Redis. */
-  connectionsOf(count: { queues: number; workers: number }): number;
   /** Never hangs on a dead store. */
   close(options: { deadlineMs: number }): Promise<void>;
 }
@@ -106,8 +104,6 @@ function buildConnection(backend: Backend, log: Logger): QueueConnection {
     isPaused: (name) => call('is paused', name, (q) => q.isPaused()),
     hasDueJobs: (name) => call('look for due jobs', name, hasDueJobs),
     ping: () => backend.ping(PING_DEADLINE_MS),
-    connectionsOf: ({ queues: open, workers }) =>
-      open * backend.connectionsPer.queue + workers * backend.connectionsPer.worker,
     async close({ deadlineMs }) {
       const closing = Promise.allSettled([...queues.values()].map((one) => one.close()));
       await withDeadline('close queues', deadlineMs, closing).catch(() => {});

@@ -4,7 +4,7 @@ import type { QueueConnection } from '@candlefleet/queue';
 import type { Logger } from 'pino';
 import { migrateFleet, openQueues, openWarehouse } from '../connect-fleet.js';
 import type { Settings } from '../environment.js';
-import { ROLE_CONNECTIONS, type StoreRole } from './connections.js';
+import { healthSessionOf, ROLE_CONNECTIONS, type StoreRole } from './connections.js';
 import { warnOfConnections } from './warn-of-connections.js';
 import { whenReachable } from './when-reachable.js';
 
@@ -32,12 +32,15 @@ const PING_DEADLINE_MS = 2_000;
 export async function openStores(role: StoreRole, start: RoleStart): Promise<Stores> {
   const { settings, log, signal, health } = start;
   await whenReachable(() => migrateFleet(settings), log, signal);
-  const db = openWarehouse(settings, role, { poolSize: ROLE_CONNECTIONS[role].pool });
+  const db = openWarehouse(settings, `candlefleet ${role}`, { poolSize: ROLE_CONNECTIONS[role].pool });
   const queues = await openQueues(settings, role, log, signal);
   await whenReachable(() => warnOfConnections({ db, queues, log }, role), log, signal);
 
   // A pool of its own: a busy one would look like a database that is away.
-  const pinged = openWarehouse(settings, `${role} (health)`, { poolSize: 1, deadlineMs: PING_DEADLINE_MS });
+  const pinged = openWarehouse(settings, healthSessionOf(role), {
+    poolSize: 1,
+    deadlineMs: PING_DEADLINE_MS,
+  });
   const watches: StoreWatch[] = [
     watchStore({
       name: 'Postgres',

@@ -42,6 +42,8 @@ export async function runRole(
     isStopping = true;
     log.info({ why }, 'stopping');
     starting.abort();
+    // Its end is no news.
+    health.close();
     const deadline = setTimeout(() => {
       log.error('could not stop in time');
       process.exit(EXIT_DEADLINE);

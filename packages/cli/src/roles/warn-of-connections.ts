@@ -5,11 +5,11 @@ import { connectionsOf, type StoreRole } from './connections.js';
 
 /** One line at the start when Postgres may run out of connections while this role is at work. */
 export async function warnOfConnections(
-  { db, queues, log }: { db: Database; queues: Pick<QueueConnection, 'connectionsOf'>; log: Logger },
+  { db, queues, log }: { db: Database; queues: Pick<QueueConnection, 'backend'>; log: Logger },
   role: StoreRole,
 ): Promise<void> {
   // One queue a provider, and that of the upkeep.
-  const needed = connectionsOf(role, queues, (await listProviders(db)).length + 1);
+  const needed = connectionsOf(role, queues.backend, (await listProviders(db)).length + 1);
   const { most, inUse } = await readConnectionRoom(db);
   if (needed <= most - inUse) return;
   log.warn(

@@ -130,6 +130,8 @@ function envOf(fleet: { settings: Settings; databaseUrl: string; dashboardPort: 
     DATABASE_URL: fleet.databaseUrl,
     CANDLEFLEET_DATA_DIR: fleet.settings.dataDir,
     DASHBOARD_PORT: String(fleet.dashboardPort),
+    // Several on one machine: each takes a free one, and tells where.
+    HEALTH_PORT: '0',
   };
 }
 
