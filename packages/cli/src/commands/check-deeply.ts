@@ -11,12 +11,19 @@ export interface DeepWishes {
   readonly symbol?: string | undefined;
 }
 
+export interface DeepSurroundings {
+  readonly db: Database;
+  /** While the queue is silent nothing can move, and that is no fault of what is stored. */
+  readonly queueAnswers: boolean;
+}
+
+const QUEUE_MS = 10_000;
 const CLOSE_MS = 5_000;
 
 /** Checks what is stored by its own rules, with a bar for the long part. */
 export async function checkDeeply(
   context: CommandContext,
-  db: Database,
+  { db, queueAnswers }: DeepSurroundings,
   { provider, symbol }: DeepWishes,
 ): Promise<DeepFinding[]> {
   const bars = createBars(context.output);
@@ -26,7 +33,7 @@ export async function checkDeeply(
       provider,
       symbol,
       traitsOf: providerTraits,
-      pausedProviders: await listPaused(context, db),
+      pausedProviders: queueAnswers ? await listPaused(context, db) : await listProviders(db),
       onProgress: ({ done, total }) => (bar ??= bars.add('read twice', total)).update(done),
     });
   } finally {
@@ -35,12 +42,11 @@ export async function checkDeeply(
 }
 
 async function listPaused(context: CommandContext, db: Database): Promise<string[]> {
-  const queues = await openQueues(context.settings, 'doctor', context.log);
+  const providers = await listProviders(db);
+  const queues = await openQueues(context.settings, 'doctor', context.log, AbortSignal.timeout(QUEUE_MS));
   try {
-    const paused: string[] = [];
-    for (const provider of await listProviders(db))
-      if (await queues.isPaused(backfillQueueName(provider))) paused.push(provider);
-    return paused;
+    const paused = await Promise.all(providers.map((one) => queues.isPaused(backfillQueueName(one))));
+    return providers.filter((_, index) => paused[index]);
   } finally {
     await queues.close({ deadlineMs: CLOSE_MS });
   }

@@ -34,10 +34,11 @@ export async function doctor(context: CommandContext, deep?: DeepWishes): Promis
     db = openWarehouse(context.settings, 'candlefleet doctor');
     findings.push(...(await checkDatabase(db)));
     findings.push(await checkConnections(db, redisUrl ? 'redis' : 'postgres'));
-    findings.push(await checkQueue(context));
+    const queue = await checkQueue(context);
+    findings.push(queue);
     for (const provider of await providersToTry(db))
       findings.push(await checkProvider(context, db, provider));
-    if (deep) findings.push(...(await checkDeeply(context, db, deep)));
+    if (deep) findings.push(...(await checkDeeply(context, { db, queueAnswers: queue.ok }, deep)));
   } catch (thrown) {
     const error = asFleetError(thrown);
     code = exitCodeOf(error);

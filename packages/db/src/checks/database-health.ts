@@ -10,9 +10,6 @@ interface Look {
   readonly find: (db: Database) => Promise<readonly Evidence[]>;
 }
 
-/** Transactions until Postgres must freeze or stop, of which autovacuum's own emergency begins at 200 million. */
-const WORST_AGE = 1_500_000_000;
-
 const LOOKS: readonly Look[] = [
   {
     check: 'database.indexes',
@@ -49,38 +46,9 @@ const LOOKS: readonly Look[] = [
           order by 1, 2`,
       ),
   },
-  {
-    check: 'database.checksums',
-    remedy:
-      'Pages were read that are not as they were written: a disk, its cable or the memory is failing. Back up now, restore on another disk, and `pg_checksums --check` while the server is down.',
-    sound: 'no page was read that is not as it was written',
-    broken: 'databases with pages that are not as they were written',
-    find: (db) =>
-      db.run(
-        'read checksum failures',
-        (sql) => sql<Evidence[]>`
-          select coalesce(datname, '(shared)') as database, checksum_failures::float8 as failures,
-            checksum_last_failure::text as last from pg_stat_database
-          where checksum_failures > 0 and (datname = current_database() or datid = 0) order by 1`,
-      ),
-  },
-  {
-    check: 'database.wraparound',
-    remedy:
-      'Old rows are not frozen in time, and Postgres stops writing at two billion. Find what holds vacuum back (a transaction or a replication slot that is days old), then `VACUUM (FREEZE)`.',
-    sound: 'transaction numbers are far from used up',
-    broken: 'databases are close to the end of their transaction numbers',
-    find: (db) =>
-      db.run(
-        'read transaction ages',
-        (sql) => sql<Evidence[]>`
-          select datname as database, age(datfrozenxid) as age, mxid_age(datminmxid) as "multixactAge" from pg_database
-          where datname = current_database() and greatest(age(datfrozenxid), mxid_age(datminmxid)) > ${WORST_AGE}`,
-      ),
-  },
 ];
 
-/** What the server knows about the health of this database. */
+/** What guards the tables is in force. */
 export async function databaseHealth({ db, evidenceLimit }: Scope): Promise<DeepFinding[]> {
   const findings: DeepFinding[] = [];
   for (const look of LOOKS) {
