@@ -1,12 +1,11 @@
 // A Postgres of the tests' own, with a migrated database that each test clones.
 import { rmSync } from 'node:fs';
 import postgres from '../packages/db/node_modules/postgres/src/index.js';
-import { startSystemPostgres } from './system-postgres.mjs';
 import { migrateDatabase, startEmbeddedPostgres } from '../packages/db/dist/index.js';
 
-/** `isDurable` leaves it as the embedded server is by default; `bin` is where another server's programs are. */
-export async function startTestPostgres(dataDir, { isDurable = false, bin } = {}) {
-  const server = bin ? await startSystemPostgres(bin, dataDir) : await startEmbeddedPostgres({ dataDir });
+/** `isDurable` leaves it as the embedded server is by default. */
+export async function startTestPostgres(dataDir, { isDurable = false } = {}) {
+  const server = await startEmbeddedPostgres({ dataDir });
   const sql = postgres(server.url, { max: 1, onnotice: () => {} });
   // The tests kill processes, not the machine: nothing here must outlive a power cut.
   for (const name of isDurable ? [] : ['fsync', 'full_page_writes', 'synchronous_commit'])

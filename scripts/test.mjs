@@ -4,7 +4,6 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findSystemPostgres } from './system-postgres.mjs';
 import { startTestPostgres } from './test-postgres.mjs';
 import { providePgbouncer } from './provide-pgbouncer.mjs';
 import { provideRedis } from './provide-redis.mjs';
@@ -12,13 +11,6 @@ import { provideRedis } from './provide-redis.mjs';
 /** Under CI a test may be skipped for these reasons alone; its name carries the reason. */
 const ALLOWED_SKIPS = /\[skipped: (?:no \.\.\/shared|not root|no Postgres 15)\]/;
 
-/** `--postgres 15`: on that major's server of this machine, in place of the embedded one. */
-const { major, args } = readArgs(process.argv.slice(2));
-const bin = major && findSystemPostgres(major);
-if (major && !bin) {
-  console.error(`No Postgres ${major} is installed here: nothing was tested.`);
-  process.exit(2);
-}
 const root = fileURLToPath(new URL('..', import.meta.url));
 const isCi = process.env.CI === 'true';
 const folder = mkdtempSync(path.join(os.tmpdir(), 'candlefleet-test-'));
@@ -26,7 +18,7 @@ const folder = mkdtempSync(path.join(os.tmpdir(), 'candlefleet-test-'));
 chmodSync(folder, 0o755);
 const redis = await provideRedis(path.join(root, '.candlefleet/tools'));
 const pgbouncer = providePgbouncer(path.join(root, '.candlefleet/tools'));
-const postgres = await startTestPostgres(path.join(folder, 'postgres'), { bin });
+const postgres = await startTestPostgres(path.join(folder, 'postgres'));
 if (redis.hint) console.error(`No Redis here: its half of the suite is skipped. To run it: ${redis.hint}`);
 
 let code = 1;
@@ -38,7 +30,7 @@ try {
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
-    ...args,
+    ...process.argv.slice(2),
   ]);
   code = summarize(JSON.parse(readFileSync(report, 'utf8')), code);
 } finally {
@@ -47,12 +39,6 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 process.exitCode = code;
-
-function readArgs(given) {
-  const at = given.indexOf('--postgres');
-  if (at < 0) return { args: given };
-  return { major: given[at + 1] ?? '', args: given.toSpliced(at, 2) };
-}
 
 function run(program, args) {
   const env = {
