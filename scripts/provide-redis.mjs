@@ -1,9 +1,9 @@
 // Finds a Redis for the tests, or unpacks one into .candlefleet/tools: no root, no system service.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { freePort } from './free-port.mjs';
 import { findUnpacked, unpackDebs } from './unpack-debs.mjs';
 
 const SERVER = 'usr/bin/redis-server';
@@ -68,15 +68,4 @@ function installHint() {
   if (existsSync('/etc/redhat-release')) return 'dnf install valkey';
   if (existsSync('/etc/debian_version')) return 'apt-get install redis-server';
   return 'docker run -d -p 6379:6379 redis, then REDIS_URL=redis://127.0.0.1:6379 npm test';
-}
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
 }
