@@ -4,9 +4,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { freePort } from './free-port.mjs';
-import { findUnpacked, unpackPackages } from './unpack-packages.mjs';
+import { findUnpacked, unpackDebs } from './unpack-debs.mjs';
 
-const REDIS = { what: 'redis', packages: ['redis-server', 'redis-tools'], program: 'usr/bin/redis-server' };
+const SERVER = 'usr/bin/redis-server';
 
 /**
  * Starts a server of our own on a free port, or answers with how to get one. REDIS_URL stands above all: then nothing is
@@ -14,8 +14,9 @@ const REDIS = { what: 'redis', packages: ['redis-server', 'redis-tools'], progra
  */
 export async function provideRedis(toolsDir) {
   const isGiven = Boolean(process.env.REDIS_URL);
-  const atHand = onPath() ?? findUnpacked(toolsDir, REDIS);
-  const found = atHand ?? (isGiven ? undefined : unpackPackages(toolsDir, REDIS));
+  const place = path.join(toolsDir, 'redis');
+  const atHand = onPath() ?? findUnpacked(place, SERVER);
+  const found = atHand ?? (isGiven ? undefined : unpack(place));
   const own = found
     ? { TEST_REDIS_SERVER: found.program, TEST_REDIS_LIBRARIES: found.env.LD_LIBRARY_PATH ?? '' }
     : {};
@@ -55,6 +56,10 @@ function onPath() {
     if (spawnSync(program, ['--version']).status === 0) return { program, env: process.env };
   }
   return undefined;
+}
+
+function unpack(place) {
+  return unpackDebs(place, ['redis-server', 'redis-tools']) ? findUnpacked(place, SERVER) : undefined;
 }
 
 function installHint() {

@@ -9,21 +9,19 @@ import { providePgbouncer } from './provide-pgbouncer.mjs';
 import { provideRedis } from './provide-redis.mjs';
 
 /** Under CI a test may be skipped for these reasons alone; its name carries the reason. */
-const ALLOWED_SKIPS = /\[skipped: (?:no \.\.\/shared|not root|no PgBouncer)\]/;
+const ALLOWED_SKIPS = /\[skipped: (?:no \.\.\/shared|not root)\]/;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const isCi = process.env.CI === 'true';
 const folder = mkdtempSync(path.join(os.tmpdir(), 'candlefleet-test-'));
 // Open to the server's unprivileged user, so that as root its files are here too, and go with the rest.
 chmodSync(folder, 0o755);
-const tools = path.join(root, '.candlefleet/tools');
-const redis = await provideRedis(tools);
+const redis = await provideRedis(path.join(root, '.candlefleet/tools'));
+const pgbouncer = providePgbouncer(path.join(root, '.candlefleet/tools'));
 const postgres = await startTestPostgres(path.join(folder, 'postgres'));
 const filters = process.argv.slice(2);
-const isAbout = (what) => filters.length === 0 || filters.some((one) => one.includes(what));
-const pgbouncer = providePgbouncer(tools, { isNeeded: isAbout('pooler') });
 // The database's own tests run on the oldest Postgres too.
-const isAboutDatabase = isAbout('packages/db');
+const isAboutDatabase = filters.length === 0 || filters.some((one) => one.includes('packages/db'));
 const oldest = isAboutDatabase ? await startOldestPostgres(path.join(folder, 'oldest')) : undefined;
 if (isAboutDatabase && !oldest)
   console.error(

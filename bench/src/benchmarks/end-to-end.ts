@@ -1,35 +1,32 @@
-import type { Range } from '@candlefleet/core';
-import { planExecutions } from '@candlefleet/db';
-import { SIMULATED_LISTING_MS } from '@candlefleet/providers';
-import { backfillQueueName, connectQueues } from '@candlefleet/queue';
+import { connectQueues } from '@candlefleet/queue';
 import { forgetNamespace, testNamespace, waitUntil } from '@candlefleet/testing';
 import { pino } from 'pino';
 import { compare, type Contender } from '../measure/compare.js';
+import { openCpuProfile } from '../measure/cpu-profile.js';
 import type { Report } from '../measure/report.js';
-import { startChild, type Child } from '../setting/child.js';
+import { spreadOf } from '../measure/spread.js';
+import { minutesFromListing, planHistory } from '../setting/backlog.js';
+import { startReplay, startWorkerProcess, type Child } from '../setting/child.js';
 import { createCopyBaseline } from '../setting/copy-baseline.js';
 import { cpuMs, postgresCpuMs } from '../setting/cpu-time.js';
 import { simulateMinutes } from '../setting/kept-market.js';
+import { QUEUE } from '../setting/run-tails.js';
 import type { Setting } from '../setting/setting.js';
-import { openWarehouse, PROVIDER, type Warehouse } from '../setting/warehouse.js';
+import { openWarehouse, type Warehouse } from '../setting/warehouse.js';
 
 const SYMBOLS = Array.from({ length: 8 }, (_, n) => `B${n}/USDT`);
 const CANDLES_PER_SERIES = 25_000;
 const CANDLES = SYMBOLS.length * CANDLES_PER_SERIES;
 const PAGE = 1_000;
 const MINUTE_MS = 60_000;
-const RANGE: Range = {
-  fromMs: SIMULATED_LISTING_MS,
-  toMs: SIMULATED_LISTING_MS + CANDLES_PER_SERIES * MINUTE_MS,
-};
-const QUEUE = backfillQueueName(PROVIDER);
+const RANGE = minutesFromListing(CANDLES_PER_SERIES);
 
 /** Replay server → queue → one worker → table, each a process, against one COPY of the same rows. */
 export async function benchEndToEnd(setting: Setting): Promise<Report[]> {
   const warehouse = await openWarehouse();
   const seriesIds = await warehouse.track({ symbols: SYMBOLS, timeframe: '1m', range: RANGE });
   const copy = createCopyBaseline(warehouse.url, 1_000_000, simulateMinutes(CANDLES));
-  const replay = await startChild('replay', [SYMBOLS.join(','), String(CANDLES_PER_SERIES)]);
+  const replay = await startReplay({ symbols: SYMBOLS, candles: CANDLES_PER_SERIES });
   const replayUrl = replay.told['url'] ?? '';
   const lines = [];
   for (const redisUrl of setting.redisUrl ? [setting.redisUrl, undefined] : [undefined])
@@ -57,6 +54,7 @@ export async function benchEndToEnd(setting: Setting): Promise<Report[]> {
         lines: [baseline, ...candidates],
         notes: lines.map((line) => line.cost()),
       },
+      await profileWorker(setting, { warehouse, seriesIds, redisUrl: setting.redisUrl, replay, replayUrl }),
     ];
   } finally {
     for (const line of lines) await line.close();
@@ -65,6 +63,39 @@ export async function benchEndToEnd(setting: Setting): Promise<Report[]> {
     await warehouse.close();
   }
 }
+
+/** Once more, with Node's profiler on the worker. */
+async function profileWorker({ tell }: Setting, options: LineOptions): Promise<Report> {
+  tell('profile of the worker');
+  const profile = openCpuProfile();
+  try {
+    const line = await startLine(options, profile.nodeOptions);
+    try {
+      await line.contender.run();
+    } finally {
+      await line.close();
+    }
+    const times = [...profile.read()].sort(([, a], [, b]) => b - a);
+    const total = times.reduce((sum, [, ms]) => sum + ms, 0);
+    const of = (name: string, ms: number) => ({
+      name,
+      amount: spreadOf([(ms * 1_000 * PAGE) / CANDLES]),
+      ratio: spreadOf([ms / total]),
+    });
+    const small = times.slice(SHOWN).reduce((sum, [, ms]) => sum + ms, 0);
+    return {
+      benchmark: 'end-to-end',
+      title: "where the worker's time goes, profiled, its start included",
+      unit: 'µs a page',
+      lines: [...times.slice(0, SHOWN).map(([name, ms]) => of(name, ms)), of('all others', small)],
+      notes: ['self time by whose code it is; ratio to all of it'],
+    };
+  } finally {
+    profile.close();
+  }
+}
+
+const SHOWN = 12;
 
 interface LineOptions {
   readonly warehouse: Warehouse;
@@ -75,13 +106,13 @@ interface LineOptions {
 }
 
 /** A queue in one of the backends, and the worker on it. */
-async function startLine(options: LineOptions) {
+async function startLine(options: LineOptions, nodeOptions: readonly string[] = []) {
   const { warehouse, redisUrl, replay, replayUrl } = options;
   const namespace = testNamespace();
   const place = { databaseUrl: warehouse.url, redisUrl, namespace };
   const log = pino({ level: 'silent' });
   const queues = await connectQueues({ ...place, applicationName: 'bench', log });
-  const worker = await startChild('worker', [JSON.stringify({ ...place, replayUrl })]);
+  const worker = await startWorkerProcess({ ...place, replayUrl }, nodeOptions);
   const cost = { candles: 0, worker: 0, replay: 0, postgres: 0 };
   const contender: Contender = {
     name: `all of it, queue in ${redisUrl ? 'Redis' : 'Postgres'}`,
@@ -114,17 +145,8 @@ async function startLine(options: LineOptions) {
 
 async function planAll({ warehouse, seriesIds }: LineOptions) {
   await warehouse.empty();
-  const jobs = [];
-  for (const [index, seriesId] of seriesIds.entries()) {
-    const [executionId = ''] = await planExecutions(warehouse.db, {
-      seriesId,
-      kind: 'history',
-      slices: [RANGE],
-    });
-    const series = { seriesId, provider: PROVIDER, symbol: SYMBOLS[index] ?? '', timeframe: '1m' as const };
-    jobs.push({ v: 1 as const, executionId, ...series, calendar: '24x7', kind: 'history' as const });
-  }
-  return jobs;
+  const series = seriesIds.map((seriesId, index) => ({ seriesId, symbol: SYMBOLS[index] ?? '' }));
+  return planHistory(warehouse, series, RANGE);
 }
 
 async function isDone({ db }: Warehouse): Promise<boolean> {

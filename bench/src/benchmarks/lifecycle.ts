@@ -1,26 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { systemClock } from '@candlefleet/core';
-import { connectDatabase, createBudget } from '@candlefleet/db';
-import { backfillQueueName, connectQueues, type QueueConnection } from '@candlefleet/queue';
+import { connectQueues } from '@candlefleet/queue';
 import { forgetNamespace, testNamespace } from '@candlefleet/testing';
-import { startWorker } from '@candlefleet/worker';
 import { pino } from 'pino';
 import { compare, type Contender } from '../measure/compare.js';
 import type { Report } from '../measure/report.js';
 import { startBareWorker } from '../setting/bare-bullmq.js';
-import { postgresCpuMs } from '../setting/cpu-time.js';
+import { costText, noCost, openCpuMeter } from '../setting/cost.js';
+import { startOurWorker } from '../setting/our-worker.js';
+import { QUEUE, runTails, type TailRun } from '../setting/run-tails.js';
 import type { Setting } from '../setting/setting.js';
-import {
-  createInstantSource,
-  openTailSeries,
-  TAIL_TRAITS,
-  tailJobs,
-  type TailSeries,
-} from '../setting/tail-jobs.js';
-import { openWarehouse, PROVIDER, type Warehouse } from '../setting/warehouse.js';
-
-const QUEUE = backfillQueueName(PROVIDER);
-const LOG = pino({ level: 'silent' });
+import { openTailSeries, type TailSeries } from '../setting/tail-jobs.js';
+import { openWarehouse, type Warehouse } from '../setting/warehouse.js';
 
 /** Jobs a measurement, and the budgets, which are for Redis (DESIGN §9). */
 const LEVELS = [
@@ -56,118 +45,40 @@ interface Level {
 }
 
 async function compareLevel(setting: Setting, level: Level): Promise<Report> {
-  const { warehouse, redisUrl, concurrency } = level;
+  const { warehouse, series, redisUrl, concurrency, redisJobs, postgresJobs } = level;
   const place = { redisUrl, databaseUrl: warehouse.url, namespace: testNamespace() };
-  const queues = await connectQueues({ ...place, applicationName: 'bench', log: LOG });
-  const backend = redisUrl ? 'Redis' : 'Postgres';
+  const queues = await connectQueues({ ...place, applicationName: 'bench', log: pino({ level: 'silent' }) });
+  const meter = openCpuMeter(warehouse.db, redisUrl);
+  const count = redisUrl ? redisJobs : postgresJobs;
   const startBare = () => startBareWorker({ ...place, queue: QUEUE, concurrency });
-  const start = () => startOurs(warehouse, queues, concurrency);
-  const costs: Cost[] = [];
-  const contender = (name: string, kind: Kind, atLeast?: number): Contender => {
-    const cost: Cost = { name, jobs: 0, nodeMs: 0, postgresMs: 0 };
-    costs.push(cost);
-    const budget = redisUrl && atLeast !== undefined ? { atLeast } : undefined;
-    return {
-      name,
-      budget,
-      run: () => runJobs(level, queues, kind, cost, kind === 'bare' ? startBare : start),
-    };
-  };
+  const startOurs = () => startOurWorker(warehouse.url, queues, concurrency);
+  const bare = noCost('bare BullMQ, empty processor');
+  const claim = noCost('claim of an up-to-date tail');
+  const life = noCost('claim, store one candle, finish');
+  const contender = (run: Pick<TailRun, 'cost' | 'ending' | 'start'>, atLeast?: number): Contender => ({
+    name: run.cost.name,
+    budget: redisUrl && atLeast !== undefined ? { atLeast } : undefined,
+    run: () => runTails({ series, queues, meter, count, ...run }),
+  });
   try {
     const { baseline, candidates: lines } = await compare({
       ...setting,
-      baseline: contender('bare BullMQ, empty processor', 'bare'),
+      baseline: contender({ cost: bare, start: startBare }),
       candidates: [
-        contender('claim of an up-to-date tail', 'nothing_missing', level.claim),
-        contender('claim, store one candle, finish', 'stored', level.lifecycle),
+        contender({ cost: claim, ending: 'nothing_missing', start: startOurs }, level.claim),
+        contender({ cost: life, ending: 'stored', start: startOurs }, level.lifecycle),
       ],
     });
     return {
       benchmark: 'lifecycle',
-      title: `queue in ${backend}, concurrency ${concurrency}`,
+      title: `queue in ${redisUrl ? 'Redis' : 'Postgres'}, concurrency ${concurrency}`,
       unit: 'jobs/s',
       lines: [baseline, ...lines],
-      notes: costs.map(costText),
+      notes: [bare, claim, life].map(costText),
     };
   } finally {
+    meter.close();
     await queues.close({ deadlineMs: 5_000 });
     await forgetNamespace(redisUrl, place.namespace);
   }
-}
-
-type Kind = 'bare' | 'nothing_missing' | 'stored';
-
-interface Cost {
-  readonly name: string;
-  jobs: number;
-  nodeMs: number;
-  postgresMs: number;
-}
-
-function costText({ name, jobs, nodeMs, postgresMs }: Cost): string {
-  const perJob = (ms: number) => `${Math.round((ms * 1_000) / jobs)} µs`;
-  return `CPU a job, ${name}: the worker ${perJob(nodeMs)}, Postgres ${perJob(postgresMs)}`;
-}
-
-/** Adds the jobs to a paused queue, starts a worker, lets it go. Answers jobs a second. */
-async function runJobs(
-  { warehouse, series, redisUrl, redisJobs, postgresJobs }: Level,
-  queues: QueueConnection,
-  kind: Kind,
-  cost: Cost,
-  start: () => Promise<{ close(): Promise<void> }>,
-): Promise<number> {
-  const count = redisUrl ? redisJobs : postgresJobs;
-  await series.reset(kind === 'stored' ? 1 : 0);
-  const queue = queues.queue(QUEUE);
-  await queue.waitUntilReady();
-  await queue.obliterate({ force: true });
-  await queue.pause();
-  await queue.addBulk(tailJobs(series.seriesIds, count));
-  const worker = await start();
-  try {
-    // Both workers are up and blocked on the paused queue by then.
-    await sleep(SETTLE_MS);
-    const node = process.cpuUsage();
-    const postgresMs = await postgresCpuMs(warehouse.db);
-    const startedAt = performance.now();
-    await queue.resume();
-    while ((await queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized')) > 0)
-      await sleep(LOOK_EVERY_MS);
-    const seconds = (performance.now() - startedAt) / 1_000;
-    const used = process.cpuUsage(node);
-    cost.jobs += count;
-    cost.nodeMs += (used.user + used.system) / 1_000;
-    cost.postgresMs += (await postgresCpuMs(warehouse.db)) - postgresMs;
-    const ended = kind === 'bare' ? count : await series.countEnded(kind);
-    if (ended !== count) throw new Error(`${ended} of ${count} tails ended as they should`);
-    return count / seconds;
-  } finally {
-    await worker.close();
-  }
-}
-
-const SETTLE_MS = 200;
-const LOOK_EVERY_MS = 10;
-
-/** The worker as it is, with a source that answers from memory. */
-async function startOurs(warehouse: Warehouse, queues: QueueConnection, concurrency: number) {
-  const db = connectDatabase({ url: warehouse.url, applicationName: 'bench worker', poolSize: 6 });
-  const worker = await startWorker({
-    db,
-    queues,
-    log: LOG,
-    budget: createBudget(db, 'default'),
-    traitsOf: () => TAIL_TRAITS,
-    openSource: async () => createInstantSource(),
-    version: 'bench',
-    concurrency,
-    clock: systemClock,
-  });
-  return {
-    async close() {
-      await worker.close({ deadlineMs: 10_000 });
-      await db.close();
-    },
-  };
 }

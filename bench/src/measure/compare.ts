@@ -16,7 +16,7 @@ export interface Comparison {
 }
 
 /** A round is marked when others kept more than this many cores busy just before one of its measurements. */
-const BUSY_CORES = 0.3;
+export const BUSY_CORES = 0.3;
 
 interface Taken {
   readonly perSecond: number;

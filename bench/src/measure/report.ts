@@ -71,7 +71,10 @@ function cellsOf({ name, amount, ratio, budget, busyRounds, rounds }: Measured):
 }
 
 function boundText(bound: Bound): string {
-  return 'atLeast' in bound ? `≥ ${bound.atLeast}` : `≤ ${bound.atMost}`;
+  const digits = { maximumFractionDigits: 3 };
+  return 'atLeast' in bound
+    ? `≥ ${bound.atLeast.toLocaleString('en-US', digits)}`
+    : `≤ ${bound.atMost.toLocaleString('en-US', digits)}`;
 }
 
 /** Whether a median keeps its budget. */

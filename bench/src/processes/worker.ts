@@ -5,19 +5,23 @@ import { connectQueues } from '@candlefleet/queue';
 import { startWorker } from '@candlefleet/worker';
 import { pino } from 'pino';
 
-/** The budget is asked for every request, and never the limit. */
-const LIMITS = { replay: 10_000_000 };
+/** The budget is asked for every request, and is the limit only where a benchmark says so. */
+const PLENTY = 10_000_000;
 const CLOSE = { deadlineMs: 10_000 };
 
-interface Place {
+export interface WorkerSpec {
   readonly databaseUrl: string;
-  readonly redisUrl?: string;
+  readonly redisUrl?: string | undefined;
   readonly namespace: string;
   readonly replayUrl: string;
+  /** Of the provider, a minute. */
+  readonly weightLimit?: number | undefined;
 }
 
-/** A worker as the command line starts it, but with plenty of budget; ends with its parent. */
-async function main({ databaseUrl, redisUrl, namespace, replayUrl }: Place): Promise<void> {
+/** A worker as the command line starts it; ends with its parent. */
+async function main(spec: WorkerSpec): Promise<void> {
+  const { databaseUrl, redisUrl, namespace, replayUrl } = spec;
+  const limits = { replay: spec.weightLimit ?? PLENTY };
   const log = pino({ level: 'warn' }, process.stderr);
   const applicationName = 'bench worker';
   const db = connectDatabase({ url: databaseUrl, applicationName, poolSize: 6 });
@@ -27,9 +31,9 @@ async function main({ databaseUrl, redisUrl, namespace, replayUrl }: Place): Pro
     queues,
     log,
     budget: createBudget(db, 'default'),
-    traitsOf: (provider) => providerTraits(provider, LIMITS),
+    traitsOf: (provider) => providerTraits(provider, limits),
     openSource: (provider, gate) =>
-      openSource(provider, { gate, markets: createMarketCache(db), baseUrl: replayUrl, limits: LIMITS }),
+      openSource(provider, { gate, markets: createMarketCache(db), baseUrl: replayUrl, limits }),
     version: 'bench',
     concurrency: 16,
     clock: systemClock,
@@ -43,4 +47,4 @@ async function main({ databaseUrl, redisUrl, namespace, replayUrl }: Place): Pro
   process.send?.({ workerId: worker.workerId });
 }
 
-await main(JSON.parse(process.argv[2] ?? '{}'));
+process.once('message', (spec: WorkerSpec) => void main(spec));

@@ -1,7 +1,13 @@
 import { systemClock, type CandleSource } from '@candlefleet/core';
 import { connectDatabase, createBudget, createMarketCache, type Database } from '@candlefleet/db';
 import { startProducer } from '@candlefleet/producer';
-import { openSource, providerTraits, startReplayServer, type ReplayMarket } from '@candlefleet/providers';
+import {
+  openSource,
+  providerTraits,
+  startReplayServer,
+  type FaultPlan,
+  type ReplayMarket,
+} from '@candlefleet/providers';
 import { connectQueues } from '@candlefleet/queue';
 import { createTestDatabase, forgetNamespace, testNamespace } from '@candlefleet/testing';
 import { startWorker } from '@candlefleet/worker';
@@ -13,6 +19,8 @@ export interface Fleet {
   /** Requests for candles that the server has seen. */
   pages(): number;
   otherRequests(): number;
+  /** How many requests the faults struck. */
+  struck(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -22,12 +30,13 @@ export async function openFleet(options: {
   redisUrl: string | undefined;
   market: ReplayMarket;
   wrapSource: (source: CandleSource) => CandleSource;
+  faults?: FaultPlan | undefined;
 }): Promise<Fleet> {
   const { redisUrl, market } = options;
   const log = pino({ level: 'warn' }, process.stderr);
   const database = await createTestDatabase();
   const namespace = testNamespace();
-  const server = await startReplayServer({ market });
+  const server = await startReplayServer({ market, faults: options.faults });
   const applicationName = 'bench fleet';
   const db = connectDatabase({ url: database.url, applicationName, poolSize: 6 });
   const queues = await connectQueues({
@@ -57,6 +66,11 @@ export async function openFleet(options: {
     db,
     pages,
     otherRequests: () => server.requests.length - pages(),
+    async struck() {
+      const answer = await fetch(`${server.url}/replay/faults`);
+      const { struck }: { struck: number[] } = JSON.parse(await answer.text());
+      return struck.reduce((total, one) => total + one, 0);
+    },
     async close() {
       await producer.close();
       await worker.close(CLOSE);

@@ -20,6 +20,8 @@ export const TAIL_TRAITS: ProviderTraits = { ...providerTraits(PROVIDER), revisi
 
 export interface TailSeries {
   readonly seriesIds: readonly number[];
+  /** When the candle opens that each may lack. */
+  readonly newestMs: number;
   /** Makes every series lack as many of its newest candles, and forgets all executions. */
   reset(missing: 0 | 1): Promise<void>;
   /** How many tails ended as they should. */
@@ -37,6 +39,7 @@ export async function openTailSeries({ db, track, empty }: Warehouse, count: num
   await db.sql`update series set origin = ${ORIGIN}`;
   return {
     seriesIds,
+    newestMs,
     async reset(missing) {
       await empty();
       const toMs = newestMs + (1 - missing) * DAY_MS;

@@ -10,6 +10,8 @@ export interface Warehouse {
   track(series: { symbols: readonly string[]; timeframe: Timeframe; range: Range }): Promise<number[]>;
   /** No candle, no execution, nothing covered; and no work left over for the next measurement. */
   empty(): Promise<void>;
+  /** The same, but for the candles. */
+  forget(): Promise<void>;
   /** A worker with a living lease. */
   lease(): Promise<string>;
   close(): Promise<void>;
@@ -20,7 +22,13 @@ const LEASE_MS = 3_600_000;
 
 export async function openWarehouse(): Promise<Warehouse> {
   const { url, drop } = await createTestDatabase();
-  const db = connectDatabase({ url, applicationName: 'candlefleet bench', poolSize: 2, deadlineMs: 120_000 });
+  const db = connectDatabase({ url, applicationName: 'candlefleet bench', poolSize: 2, deadlineMs: 600_000 });
+  const forget = async () => {
+    await db.sql`truncate backfill_state_persistent, execution_attempts`;
+    await db.sql`update series_coverage set covered = '{}', last_candle = null, candle_count = 0 where covered <> '{}'`;
+    await db.sql`vacuum series_coverage`;
+    await db.sql`checkpoint`;
+  };
   return {
     url,
     db,
@@ -38,11 +46,10 @@ export async function openWarehouse(): Promise<Warehouse> {
       return symbols.map((symbol) => ids.get(symbol) ?? 0);
     },
     async empty() {
-      await db.sql`truncate market_data, backfill_state_persistent, execution_attempts`;
-      await db.sql`update series_coverage set covered = '{}', last_candle = null, candle_count = 0 where covered <> '{}'`;
-      await db.sql`vacuum series_coverage`;
-      await db.sql`checkpoint`;
+      await db.sql`truncate market_data, candle_revisions`;
+      await forget();
     },
+    forget,
     async lease() {
       const workerId = newExecutionId();
       const worker = { workerId, host: 'bench', pid: process.pid, version: 'bench', leaseMs: LEASE_MS };

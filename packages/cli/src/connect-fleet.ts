@@ -18,36 +18,40 @@ import { readRunFile } from './up/run-file.js';
 const { version }: { version: string } = createRequire(import.meta.url)('../package.json');
 export const VERSION = version;
 
-interface FleetPlace {
+export interface FleetPlace {
   readonly databaseUrl: string;
-  /** The same, unless that leads to a pooler. */
-  readonly databaseDirectUrl: string;
+  /** The same, or the server behind it where it is a pooler. */
+  readonly directUrl: string;
   readonly redisUrl: string | undefined;
 }
 
 /** Where a command finds the fleet: the environment's servers, or those of the `up` that runs in the data folder. */
 export function locateFleet(settings: Settings): FleetPlace {
-  const run = settings.databaseUrl ? undefined : readRunFile(settings.dataDir);
-  const { databaseUrl, databaseDirectUrl, redisUrl } = run ?? settings;
-  if (!databaseUrl) throw new NotRunningError(settings.dataDir);
-  return { databaseUrl, databaseDirectUrl: databaseDirectUrl ?? databaseUrl, redisUrl };
-}
-
-/** Brings the warehouse of the fleet to this program's schema. @throws NotRunningError, DatabaseUnusableError */
-export function migrateWarehouse(settings: Settings): Promise<void> {
-  const { databaseUrl, databaseDirectUrl } = locateFleet(settings);
-  return migrateDatabase(databaseDirectUrl, databaseUrl);
+  const { databaseUrl, databaseDirectUrl: directUrl = databaseUrl, redisUrl } = settings;
+  if (databaseUrl && directUrl) return { databaseUrl, directUrl, redisUrl };
+  const run = readRunFile(settings.dataDir);
+  if (!run) throw new NotRunningError(settings.dataDir);
+  return {
+    databaseUrl: run.databaseUrl,
+    directUrl: run.directUrl ?? run.databaseUrl,
+    redisUrl: run.redisUrl,
+  };
 }
 
 /** The warehouse of the fleet that this command is for. @throws NotRunningError */
-export function openWarehouse(settings: Settings, role: string, poolSize = 2): Database {
-  const { databaseUrl, databaseDirectUrl } = locateFleet(settings);
-  return connectDatabase({
-    url: databaseUrl,
-    directUrl: databaseDirectUrl,
-    applicationName: `candlefleet ${role}`,
-    poolSize,
-  });
+export function openWarehouse(
+  settings: Settings,
+  applicationName: string,
+  limits: { poolSize?: number; deadlineMs?: number } = {},
+): Database {
+  const { databaseUrl: url, directUrl } = locateFleet(settings);
+  return connectDatabase({ url, directUrl, applicationName, poolSize: 2, ...limits });
+}
+
+/** Brings the fleet's database to this program's schema. @throws as migrateDatabase */
+export function migrateFleet(settings: Settings): Promise<void> {
+  const { databaseUrl, directUrl } = locateFleet(settings);
+  return migrateDatabase(directUrl, { isPooled: directUrl !== databaseUrl });
 }
 
 export function openQueues(
@@ -56,10 +60,9 @@ export function openQueues(
   log: Logger,
   signal?: AbortSignal,
 ): Promise<QueueConnection> {
-  const { databaseDirectUrl, redisUrl } = locateFleet(settings);
+  const { directUrl: databaseUrl, redisUrl } = locateFleet(settings);
   return connectQueues({
-    // BullMQ's workers LISTEN.
-    databaseUrl: databaseDirectUrl,
+    databaseUrl,
     redisUrl,
     namespace: settings.queueNamespace,
     allowEvictingRedis: settings.allowEvictingRedis,

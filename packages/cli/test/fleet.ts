@@ -24,7 +24,6 @@ import {
   forgetNamespace,
   testNamespace,
   waitUntil,
-  type Pooler,
   type TestBackend,
   type TestDatabase,
 } from '@candlefleet/testing';
@@ -43,8 +42,6 @@ export interface FleetOptions {
   /** Started one by one when a test wants so. */
   readonly withoutWorker?: boolean;
   readonly withoutProducer?: boolean;
-  /** The warehouse is reached through it. */
-  readonly pooler?: Pooler;
 }
 
 const PLENTY = 10_000_000;
@@ -57,12 +54,7 @@ export async function startFleet(options: FleetOptions) {
   const database: TestDatabase = await createTestDatabase();
   const namespace = testNamespace();
   const server: ReplayServer = await startReplayServer({ market, faults: options.faults, weightLimit });
-  const db: Database = connectDatabase({
-    url: options.pooler?.through(database.url) ?? database.url,
-    directUrl: database.url,
-    applicationName: 'test fleet',
-    poolSize: 6,
-  });
+  const db: Database = connectDatabase({ url: database.url, applicationName: 'test fleet', poolSize: 6 });
   const connect = (): Promise<QueueConnection> =>
     connectQueues({
       redisUrl: backend.redisUrl,

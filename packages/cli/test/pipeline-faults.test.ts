@@ -17,7 +17,7 @@ import { startFleet, type Fleet } from './fleet.js';
 const LONG_AGO = { timeframe: '1m', fromMs: Date.UTC(2024, 2, 4), toMs: Date.UTC(2024, 2, 7) } as const;
 const HOUR = 3_600_000;
 const QUEUE = backfillQueueName('replay');
-/** So little that it is felt; Binance's own is twice as much. */
+/** Half of Binance's own. */
 const WEIGHT_LIMIT = 3_000;
 const SYMBOLS = simulatedSymbols(FAULT_KINDS.length);
 const market = createSimulatedMarket({ seed: 11, symbols: SYMBOLS });
@@ -29,6 +29,7 @@ const FRESH: FaultKind[] = ['forming_candle', 'revised_candle'];
 /** More of a fault than its kind. */
 const MORE: Partial<Record<FaultKind, object>> = {
   latency: { delayMs: 200 },
+  slow_drip: { times: 1 },
   rate_limited: { times: 2 },
   banned: { banSeconds: 1, times: 1 },
 };
@@ -51,7 +52,7 @@ describe.each(queueBackends())('one answer in five is struck, with the queue in 
         market,
         faults: faultPlanSchema.parse({ faults }),
         weightLimit: WEIGHT_LIMIT,
-        timeoutMs: 1_000,
+        timeoutMs: 2_000,
         concurrency: 6,
       });
       await fleet.startWorker();
@@ -143,17 +144,20 @@ async function expectAllStruck({ server }: Fleet): Promise<void> {
   expect(told).toMatchObject({ struckSinceStart });
 }
 
-/** What was refused, and what a server said that neither store takes as it is. */
+const REJECTED: Partial<Record<FaultKind, string>> = {
+  bad_values: 'not_finite',
+  half_rows: 'not_finite',
+  contradicting_rows: 'contradicted',
+  shifted_times: 'misaligned',
+};
+
+/** What was refused and why, and what a server said that neither store takes as it is. */
 async function expectRecorded({ db }: Fleet): Promise<void> {
   const rejected = await db.sql<{ symbol: string; reason: string }[]>`
     select distinct symbol, reason from rejected_candles join series using (series_id)`;
-  expect(rejected).toEqual(
-    expect.arrayContaining([
-      { symbol: symbolOf('bad_values'), reason: 'not_finite' },
-      { symbol: symbolOf('contradicting_rows'), reason: 'contradicted' },
-      { symbol: symbolOf('shifted_times'), reason: 'misaligned' },
-    ]),
-  );
+  expect(rejected.length).toBeGreaterThan(0);
+  for (const { symbol, reason } of rejected)
+    expect(reason).toBe(REJECTED[FAULT_KINDS.find((kind) => symbolOf(kind) === symbol) ?? 'latency']);
   const said = await db.sql<{ message: string }[]>`
     select a.error_message as message from execution_attempts a join backfill_state_persistent e using (execution_id)
     where e.symbol = ${symbolOf('nul_in_message')} and a.error_code = 'unavailable'`;

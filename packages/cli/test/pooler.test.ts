@@ -1,66 +1,94 @@
-import { createSimulatedMarket } from '@candlefleet/providers';
+import { connectDatabase, readCandles, trackSymbol, findSeries, readSeriesFacts } from '@candlefleet/db';
+import { createSimulatedMarket, startReplayServer } from '@candlefleet/providers';
 import {
   createTestDatabase,
+  forgetNamespace,
   queueBackends,
   startPooler,
+  testNamespace,
+  waitUntil,
   WITHOUT_POOLER,
-  type Pooler,
 } from '@candlefleet/testing';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startFleet } from './fleet.js';
-import { makeDataDir, runProgram, startProgram } from './program.js';
+import { describe, expect, test } from 'vitest';
+import { startRole, type RoleProcess } from './role-process.js';
 
-const M = 60_000;
+const MINUTE = 60_000;
 const FROM = Date.UTC(2024, 2, 4);
-const TO = FROM + 3_000 * M;
-const SYMBOLS = ['BTC/USDT', 'ETH/USDT', 'SOL/USDT'];
+const TO = FROM + 12_000 * MINUTE;
+const SYMBOL = 'BTC/USDT';
+const market = createSimulatedMarket({ seed: 3, symbols: [SYMBOL] });
 
-describe.skipIf(WITHOUT_POOLER)(`behind a pooler in transaction mode${WITHOUT_POOLER}`, () => {
-  let pooler: Pooler;
-  beforeAll(async () => {
-    // Fewer sessions than the fleet has connections: they are shared.
-    pooler = await startPooler(3);
-  });
-  afterAll(() => pooler.stop());
-
-  describe.each(queueBackends())('with the queue in $label', (backend) => {
-    test.skipIf(backend.skipped)('the table equals the source', async () => {
-      const market = createSimulatedMarket({ seed: 11, symbols: SYMBOLS });
-      const fleet = await startFleet({ backend, market, pooler });
+describe.each(queueBackends())('behind a pooler in transaction mode, with the queue in $label', (backend) => {
+  test.skipIf(backend.skipped ?? WITHOUT_POOLER)(
+    `the shipped programs fill the table, and only what needs a session goes past it ${WITHOUT_POOLER ?? ''}`,
+    async () => {
+      const database = await createTestDatabase();
+      const pooler = await startPooler(database.url);
+      const server = await startReplayServer({ market });
+      const namespace = testNamespace();
+      const db = connectDatabase({ url: database.url, applicationName: 'test', poolSize: 2 });
+      const env = {
+        DATABASE_URL: pooler.url,
+        DATABASE_DIRECT_URL: database.url,
+        REDIS_URL: backend.redisUrl ?? '',
+        QUEUE_NAMESPACE: namespace,
+        PROVIDER_BASE_URL_REPLAY: server.url,
+        UPKEEP_SECONDS: '1',
+      };
+      const processes: RoleProcess[] = [];
       try {
-        for (const symbol of SYMBOLS) await fleet.track(symbol, '1m', FROM, TO);
-        await fleet.settled();
-        for (const symbol of SYMBOLS)
-          expect(await fleet.stored(symbol, '1m')).toEqual(fleet.truth(symbol, '1m', FROM, TO));
+        await trackSymbol(
+          db,
+          {
+            provider: 'replay',
+            symbol: SYMBOL,
+            assetClass: 'crypto',
+            calendar: '24x7',
+            timeframes: ['1m'],
+            historyFromMs: FROM,
+            historyToMs: TO,
+          },
+          'test',
+        );
+        processes.push(startRole('producer', env), startRole('worker', env), startRole('worker', env));
+        await waitUntil(
+          'the history to be there',
+          async () =>
+            (await readSeriesFacts(db)).every(
+              ({ settled, unfinished, wantedToMs }) =>
+                unfinished === 0 && settled.some((range) => range.toMs === wantedToMs),
+            ),
+          60_000,
+        );
+        const pooled = connectDatabase({
+          url: pooler.url,
+          directUrl: database.url,
+          applicationName: 'test',
+          poolSize: 1,
+        });
+        const [session] = await pooled.run(
+          'timeouts',
+          (sql) => sql<{ timeout: string; zone: string }[]>`
+          select current_setting('statement_timeout') as timeout, current_setting('TimeZone') as zone`,
+        );
+        await pooled.close();
+        expect(session).toEqual({ timeout: '30s', zone: 'UTC' });
+
+        const [series] = await findSeries(db, { provider: 'replay', symbol: SYMBOL, timeframe: '1m' });
+        let count = 0;
+        for await (const batch of readCandles(db, series?.seriesId ?? 0, { fromMs: FROM, toMs: TO }))
+          count += batch.length;
+        expect(count).toBe(12_000);
       } finally {
-        await fleet.close();
+        for (const one of processes) one.kill('SIGTERM');
+        expect(await Promise.all(processes.map((one) => one.ended))).toEqual(processes.map(() => 0));
+        await db.close();
+        await server.close();
+        await pooler.close();
+        await forgetNamespace(backend.redisUrl, namespace);
+        await database.drop();
       }
-    });
-  });
-
-  test('the real processes find both ways, and so does a command that asks the running fleet', async () => {
-    const folder = makeDataDir();
-    const database = await createTestDatabase();
-    const fleet = startProgram(['--data-dir', folder.dataDir, 'up', '--source', 'replay'], {
-      DATABASE_URL: pooler.through(database.url),
-      DATABASE_DIRECT_URL: database.url,
-      UP_WORKERS: '1',
-    });
-    try {
-      await fleet.said('candlefleet is ready');
-      const { stdout, code } = await runProgram(['--data-dir', folder.dataDir, 'doctor', '--json']);
-      expect(JSON.parse(stdout).findings.filter((one: { ok: boolean }) => !one.ok)).toEqual([]);
-      expect(code).toBe(0);
-    } finally {
-      await fleet.end('SIGTERM');
-      await database.drop();
-      folder.remove();
-    }
-  });
-});
-
-test('a direct URL without the other is a mistake', async () => {
-  const { code, stderr } = await runProgram(['status'], { DATABASE_DIRECT_URL: 'postgres://u:p@h/d' });
-  expect(stderr).toContain('DATABASE_DIRECT_URL is set without DATABASE_URL');
-  expect(code).toBe(2);
+    },
+    120_000,
+  );
 });

@@ -5,7 +5,7 @@ import { DatabaseError, DatabaseSilentError } from './errors.js';
 
 export interface DatabaseOptions {
   readonly url: string;
-  /** The server itself, where `url` leads to a pooler in transaction mode. */
+  /** The server itself, where `url` is a pooler in transaction mode: there a session of one's own does not last. */
   readonly directUrl?: string | undefined;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
@@ -18,7 +18,7 @@ export interface DatabaseOptions {
 /** The warehouse. */
 export interface Database {
   readonly url: string;
-  /** For what needs a session of its own: the same, unless `url` leads to a pooler. */
+  /** For what needs a session: locks of its own, LISTEN. The same as `url` without a pooler. */
   readonly directUrl: string;
   /** Connections at most. */
   readonly poolSize: number;
@@ -99,15 +99,6 @@ interface Pool {
   readonly orm: PostgresJsDatabase;
 }
 
-/** What a session of ours carries, in milliseconds. */
-export function sessionTimeouts(deadlineMs = DEADLINE_MS) {
-  return {
-    statement_timeout: deadlineMs,
-    lock_timeout: Math.round(deadlineMs / 2),
-    idle_in_transaction_session_timeout: deadlineMs,
-  };
-}
-
 function openPool({
   url,
   directUrl = url,
@@ -115,25 +106,32 @@ function openPool({
   poolSize = POOL_SIZE,
   deadlineMs = DEADLINE_MS,
 }: DatabaseOptions): Pool {
+  // A pooler hands each statement to another session: nothing is prepared there, and the role carries the timeouts.
   const isPooled = directUrl !== url;
-  // A pooler refuses settings that it does not know, and hands none of them on: there the role brings them.
-  const settings = isPooled
-    ? {}
-    : {
-        ...sessionTimeouts(deadlineMs),
-        tcp_keepalives_idle: 15,
-        tcp_keepalives_interval: 5,
-        tcp_keepalives_count: 3,
-      };
   const sql = postgres(url, {
+    prepare: !isPooled,
     max: poolSize,
     connect_timeout: 10,
     idle_timeout: 60,
     keep_alive: 15,
     onnotice: () => {},
-    // The next transaction may be another session's, which knows nothing of a statement prepared before.
-    prepare: !isPooled,
-    connection: { application_name: applicationName.slice(0, 63), TimeZone: 'UTC', ...settings },
+    connection: {
+      application_name: applicationName.slice(0, 63),
+      TimeZone: 'UTC',
+      ...(isPooled ? {} : sessionSettings(deadlineMs)),
+    },
   });
   return { sql, orm: drizzle(sql) };
+}
+
+/** Neither a frozen client nor a cut wire holds anybody up for longer than this. */
+export function sessionSettings(deadlineMs = DEADLINE_MS) {
+  return {
+    statement_timeout: deadlineMs,
+    lock_timeout: Math.round(deadlineMs / 2),
+    idle_in_transaction_session_timeout: deadlineMs,
+    tcp_keepalives_idle: 15,
+    tcp_keepalives_interval: 5,
+    tcp_keepalives_count: 3,
+  };
 }

@@ -22,7 +22,7 @@ export {
   countOutstanding,
   findMissing,
 } from './queries/find-missing.js';
-export { type ConnectionRoom, readConnectionRoom } from './queries/connection-room.js';
+export { type ConnectionRoom, countSessions, readConnectionRoom } from './queries/connection-room.js';
 export { type Finish, type FinishAnswer, createFinisher } from './queries/finish-executions.js';
 export { type Lease, endLease, renewLease } from './queries/keep-lease.js';
 export {

@@ -4,42 +4,51 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
 import { z } from 'zod';
-import { boundPooledSessions } from './bound-pooled-sessions.js';
+import { sessionSettings } from './connect.js';
 import { DatabaseUnusableError, sqlStateOf } from './errors.js';
 
 /** Where drizzle-kit keeps the migrations, beside the built and the source folder alike. */
 const MIGRATIONS = fileURLToPath(new URL('../drizzle', import.meta.url));
 const MIGRATION_LOCK = 8_420_001;
 const OLDEST_SERVER = 150_000;
-/** What PgBouncer answers to a start-up parameter that it does not know. */
-const PROTOCOL_VIOLATION = '08P01';
+
+export interface MigrateOptions {
+  /** Others reach this server through a pooler, which takes no settings from them: their role gets these. */
+  readonly isPooled?: boolean | undefined;
+}
 
 /**
  * Brings the database to this program's schema. Any number of processes may do this at once: one works, under an
- * advisory lock of the very session that migrates, the others wait and find it done. `poolerUrl`: how others reach it.
+ * advisory lock of the very session that migrates, the others wait and find it done.
  * @throws DatabaseUnusableError when the server is too old, the database too new, or the role lacks a right
  */
-export async function migrateDatabase(url: string, poolerUrl = url): Promise<void> {
+export async function migrateDatabase(url: string, { isPooled }: MigrateOptions = {}): Promise<void> {
   const sql = postgres(url, {
     max: 1,
     onnotice: () => {},
     connect_timeout: 10,
-    // Whatever the role brings, a migration takes as long as it takes. (The driver does not send a 0 by itself.)
-    connection: {
-      TimeZone: 'UTC',
-      options: '-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0',
-    },
+    connection: { TimeZone: 'UTC' },
   });
   try {
     await refuseOldServer(sql);
     await sql`select pg_advisory_lock(${MIGRATION_LOCK})`;
     await refuseNewerDatabase(sql);
     await migrate(drizzle(sql), { migrationsFolder: MIGRATIONS });
-    if (poolerUrl !== url) await boundPooledSessions(poolerUrl);
+    if (isPooled) await setOnRole(sql, sessionSettings());
   } catch (thrown) {
     throw asUnusable(thrown);
   } finally {
     await sql.end({ timeout: 5 });
+  }
+}
+
+/** For this role in this database alone; sessions that begin from now on have them. */
+async function setOnRole(sql: postgres.Sql, settings: Record<string, number>): Promise<void> {
+  for (const [name, value] of Object.entries(settings)) {
+    const [row] = await sql<{ statement: string }[]>`
+      select format('alter role %I in database %I set %I = %L', current_user, current_database(), ${name}::text,
+        ${String(value)}::text) as statement`;
+    await sql.unsafe(row?.statement ?? '');
   }
 }
 
@@ -74,12 +83,6 @@ function newestMigrationMs(): number {
 }
 
 function asUnusable(thrown: unknown): unknown {
-  if (sqlStateOf(thrown) === PROTOCOL_VIOLATION) {
-    return new DatabaseUnusableError(
-      'DATABASE_URL leads to a pooler, which refuses the settings of our sessions. Name the server itself in DATABASE_DIRECT_URL.',
-      thrown,
-    );
-  }
   if (sqlStateOf(thrown) !== '42501') return thrown;
   return new DatabaseUnusableError(
     'The database role may not set up the schema. If the extension is what is missing, let an administrator run, in this database:\n' +

@@ -5,3 +5,4 @@ export {
   PRODUCER_TIMINGS,
   startProducer,
 } from './start-producer.js';
+export { type SyncDeps, syncSchedulers } from './sync-schedulers.js';

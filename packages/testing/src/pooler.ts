@@ -1,73 +1,76 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import postgres from 'postgres';
 import { freePort } from './redis-server.js';
-import { adminUrl } from './test-database.js';
 import { waitUntil } from './wait-until.js';
 
-/** For the names of tests: why they are skipped, if they are. */
-export const WITHOUT_POOLER = process.env['TEST_PGBOUNCER'] ? '' : ' [skipped: no PgBouncer]';
+/** Why tests of a pooler are skipped here, if they are. */
+export const WITHOUT_POOLER = process.env['TEST_PGBOUNCER'] ? undefined : '[skipped: no pgbouncer]';
 
 export interface Pooler {
-  /** The same database, through the pooler. */
-  through(databaseUrl: string): string;
-  stop(): Promise<void>;
+  readonly url: string;
+  close(): Promise<void>;
 }
 
-/** A PgBouncer in transaction mode before the tests' Postgres, with so many sessions a database. */
-export async function startPooler(sessions: number): Promise<Pooler> {
+const CONNECTIONS = 6;
+/** Not root: pgbouncer refuses to be. */
+const NOBODY = 65_534;
+
+/** A pgbouncer in transaction mode before a server, with fewer connections than its clients have. */
+export async function startPooler(targetUrl: string): Promise<Pooler> {
+  const target = new URL(targetUrl);
   const folder = mkdtempSync(path.join(os.tmpdir(), 'candlefleet-pooler-'));
   chmodSync(folder, 0o755);
   const port = await freePort();
-  const server = new URL(adminUrl());
-  const ini = path.join(folder, 'pgbouncer.ini');
+  const users = path.join(folder, 'users.txt');
+  writeFileSync(users, `"${target.username}" "${target.password}"\n`);
+  const file = path.join(folder, 'pgbouncer.ini');
   writeFileSync(
-    ini,
+    file,
     `[databases]
-* = host=${server.hostname} port=${server.port} user=${server.username} password=${server.password}
+* = host=${target.hostname} port=${target.port}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = ${port}
 unix_socket_dir =
-auth_type = any
+auth_type = trust
+auth_file = ${users}
 pool_mode = transaction
-default_pool_size = ${sessions}
-server_idle_timeout = 1
+default_pool_size = ${CONNECTIONS}
+max_client_conn = 200
 `,
   );
-  // As root it refuses to run, unless it is told who to become.
-  const flags = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
-  const child = spawn(process.env['TEST_PGBOUNCER'] ?? 'pgbouncer', [...flags, ini], {
+  const isRoot = process.getuid?.() === 0;
+  const child = spawn(process.env['TEST_PGBOUNCER'] ?? 'pgbouncer', [file], {
     env: { ...process.env, LD_LIBRARY_PATH: process.env['TEST_PGBOUNCER_LIBRARIES'] },
     stdio: 'ignore',
+    ...(isRoot ? { uid: NOBODY, gid: NOBODY } : {}),
   });
-  const through = (databaseUrl: string) => {
-    const url = new URL(databaseUrl);
-    url.port = String(port);
-    return url.href;
-  };
-  await waitUntil('the pooler to answer', () => answers(through(adminUrl())));
+  const ended = once(child, 'exit');
+  await waitUntil('pgbouncer to listen', () => listens(port), 10_000);
+  const url = new URL(targetUrl);
+  url.host = `127.0.0.1:${port}`;
   return {
-    through,
-    async stop() {
-      child.kill('SIGTERM');
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    url: url.href,
+    async close() {
+      child.kill('SIGINT');
+      await ended;
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-async function answers(url: string): Promise<boolean> {
-  const sql = postgres(url, { max: 1, prepare: false, connect_timeout: 2, onnotice: () => {} });
+async function listens(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
   try {
-    await sql`select 1`;
+    await once(socket, 'connect');
     return true;
   } catch {
     return false;
   } finally {
-    await sql.end({ timeout: 1 });
+    socket.destroy();
   }
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   BadInputError,
   FleetError,
@@ -43,7 +44,7 @@ function gateOver(...answers: (BudgetAnswer | Promise<BudgetAnswer> | Error)[]) 
       if (banned.length > 1) throw new Error('gone');
     },
   };
-  return { gate: createRequestGate(budget, traits, pino({ level: 'silent' })), taken, banned };
+  return { budget, gate: createRequestGate(budget, traits, pino({ level: 'silent' })), taken, banned };
 }
 
 const exhausted = (waitMs: number): BudgetAnswer => ({ granted: false, reason: 'exhausted', waitMs });
@@ -128,4 +129,33 @@ test('a refusal is told to the whole fleet; one that cannot be told spoils nothi
     ['p', 7_000],
     ['p', 90_000],
   ]);
+});
+
+test('while one waits for the budget, the others of its process wait behind it and do not ask; urgent ones go first', async () => {
+  const { gate, taken } = gateOver(exhausted(20));
+  const order: string[] = [];
+  const pass = async (name: string, urgent: boolean) => {
+    await gate.pass({ ...request(), urgent });
+    order.push(name);
+  };
+  const first = pass('first', false);
+  // Its first answer has come: it waits.
+  await setImmediate();
+  const rest = [pass('second', false), pass('third', false), pass('urgent', true)];
+  await Promise.all([first, ...rest]);
+  expect(order).toEqual(['first', 'urgent', 'second', 'third']);
+  expect(taken).toHaveLength(5);
+});
+
+test('one that waits behind others for too long is handed back', async () => {
+  const { budget } = gateOver();
+  const answers: ((answer: BudgetAnswer) => void)[] = [];
+  const take = () => new Promise<BudgetAnswer>((resolve) => answers.push(resolve));
+  const gate = createRequestGate({ ...budget, take }, traits, pino({ level: 'silent' }), 20);
+  const first = gate.pass(request());
+  answers[0]?.(exhausted(1));
+  await setImmediate();
+  await expect(gate.pass(request())).rejects.toMatchObject({ code: 'budget_exhausted', retryAfterMs: 20 });
+  answers[1]?.({ granted: true });
+  await first;
 });

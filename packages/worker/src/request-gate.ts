@@ -8,6 +8,9 @@ import {
 } from '@candlefleet/core';
 import type { Logger } from 'pino';
 import { BudgetUnknownError, BudgetWaitError } from './errors.js';
+import { createWaitingLine } from './waiting-line.js';
+
+type Asked = Parameters<RequestGate['pass']>[0];
 
 /** How long a request may wait in its slot before the job is handed back. */
 const BRIEF_WAIT_MS = 2_000;
@@ -29,25 +32,50 @@ export function createRequestGate(
     const waitMs = awayUntil - performance.now();
     return waitMs > 0 ? { granted: false, reason: 'banned', waitMs } : undefined;
   };
-  const ask = async (weight: number, urgent: boolean): Promise<BudgetAnswer> => {
-    const answer = ownAnswer() ?? (await budget.take({ provider, policy, weight, urgent }));
+  // While a process's slots wait, one of them asks: all of them would keep Postgres busy with nothing else.
+  const line = createWaitingLine();
+
+  async function turn(urgent: boolean, signal: AbortSignal): Promise<() => void> {
+    const patience = AbortSignal.timeout(patienceMs);
+    try {
+      return await line.enter({ urgent, signal: AbortSignal.any([signal, patience]) });
+    } catch (thrown) {
+      signal.throwIfAborted();
+      throw patience.aborted ? new BudgetWaitError(provider, 'exhausted', patienceMs) : thrown;
+    }
+  }
+
+  async function ask({ weight, urgent }: Asked): Promise<BudgetAnswer> {
+    const own = ownAnswer();
+    if (own) return own;
+    const answer = await budget.take({ provider, policy, weight, urgent }).catch((cause: unknown) => {
+      // A request that the budget can never pay fails its execution; waiting would not help it.
+      const isRefusal = cause instanceof FleetError && !cause.retryable;
+      throw isRefusal ? cause : new BudgetUnknownError(provider, cause);
+    });
     return ownAnswer() ?? answer;
-  };
+  }
+
   return {
-    async pass({ weight, urgent, signal }) {
+    async pass(asked) {
+      const { urgent, signal } = asked;
       const giveUpAt = performance.now() + patienceMs;
-      for (;;) {
-        signal.throwIfAborted();
-        const answer = await ask(weight, urgent).catch((cause: unknown) => {
-          // A request that the budget can never pay fails its execution; waiting would not help it.
-          const isRefusal = cause instanceof FleetError && !cause.retryable;
-          throw isRefusal ? cause : new BudgetUnknownError(provider, cause);
-        });
-        if (answer.granted) return;
-        if (performance.now() + answer.waitMs > giveUpAt) {
-          throw new BudgetWaitError(provider, answer.reason, answer.waitMs);
+      signal.throwIfAborted();
+      // Where nobody waits, it may be free.
+      let answer = line.isTaken ? undefined : await ask(asked);
+      if (answer?.granted) return;
+      const leave = await turn(urgent, signal);
+      try {
+        for (;;) {
+          answer ??= await ask(asked);
+          if (answer.granted) return;
+          if (performance.now() + answer.waitMs > giveUpAt)
+            throw new BudgetWaitError(provider, answer.reason, answer.waitMs);
+          await sleep(answer.waitMs, undefined, { signal });
+          answer = undefined;
         }
-        await sleep(answer.waitMs, undefined, { signal });
+      } finally {
+        leave();
       }
     },
     observeUsed({ weight }) {

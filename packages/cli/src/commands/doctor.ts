@@ -5,6 +5,7 @@ import { locateFleet, openQueues, openWarehouse, withSource } from '../connect-f
 import { EXIT, exitCodeOf } from '../errors.js';
 import { checkDeeply, type DeepWishes } from './check-deeply.js';
 import type { CommandContext } from './context.js';
+import { checkConnections } from './doctor-connections.js';
 
 interface Finding {
   readonly check: string;
@@ -29,9 +30,10 @@ export async function doctor(context: CommandContext, deep?: DeepWishes): Promis
   let db: Database | undefined;
   let code: number = EXIT.failed;
   try {
-    locateFleet(context.settings);
-    db = openWarehouse(context.settings, 'doctor');
+    const { redisUrl } = locateFleet(context.settings);
+    db = openWarehouse(context.settings, 'candlefleet doctor');
     findings.push(...(await checkDatabase(db)));
+    findings.push(await checkConnections(db, redisUrl ? 'redis' : 'postgres'));
     const queue = await checkQueue(context);
     findings.push(queue);
     for (const provider of await providersToTry(db))
@@ -74,12 +76,10 @@ async function checkDatabase(db: Database): Promise<Finding[]> {
   const skewMs = Math.round(dbMs - (sentMs + Date.now()) / 2);
   const [server] = await db.run(
     'server facts',
-    (sql) => sql<{ num: number; text: string; used: number; most: number }[]>`
-      select current_setting('server_version_num')::int as num, current_setting('server_version') as text,
-        (select count(*) from pg_stat_activity where backend_type = 'client backend')::int as used,
-        current_setting('max_connections')::int as most`,
+    (sql) => sql<{ num: number; text: string }[]>`
+      select current_setting('server_version_num')::int as num, current_setting('server_version') as text`,
   );
-  const { num = 0, text = '?', used = 0, most = 0 } = server ?? {};
+  const { num = 0, text = '?' } = server ?? {};
   const { workers } = await readFleetFacts(db);
   const alive = workers.filter((worker) => worker.isAlive).length;
   return [
@@ -94,13 +94,6 @@ async function checkDatabase(db: Database): Promise<Finding[]> {
       ok: Math.abs(skewMs) <= WORST_SKEW_MS,
       found: `${skewMs} ms off the database's`,
       remedy: "Set this machine's clock (chrony, ntp): workers refuse to store until then.",
-    },
-    {
-      check: 'connections',
-      ok: used < most * 0.8,
-      found: `${used} of ${most}`,
-      remedy:
-        'Raise max_connections, or run fewer workers: each holds up to 25 with the queue in Postgres, 8 with Redis.',
     },
     {
       check: 'workers',

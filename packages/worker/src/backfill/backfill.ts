@@ -52,7 +52,7 @@ export async function backfill(
   const letGo = deps.lease.hold(claim.executionId, deps.attemptDeadlineMs);
   try {
     const execution = await deps.claim(claim);
-    if (execution.outcome !== 'claimed') return endingOfRefusedClaim(execution);
+    if (execution.outcome !== 'claimed') return endingOfRefusedClaim(execution, deps.lease.restMs);
     try {
       if (source instanceof FleetError) throw source;
       return await fetchAndStore(startAttempt(deps, job, source, execution), signal);
