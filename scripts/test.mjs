@@ -9,7 +9,7 @@ import { providePgbouncer } from './provide-pgbouncer.mjs';
 import { provideRedis } from './provide-redis.mjs';
 
 /** Under CI a test may be skipped for these reasons alone; its name carries the reason. */
-const ALLOWED_SKIPS = /\[skipped: (?:no \.\.\/shared|not root)\]/;
+const ALLOWED_SKIPS = /\[skipped: (?:no \.\.\/shared|not root|no pgbouncer)\]/;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const isCi = process.env.CI === 'true';

@@ -11,6 +11,8 @@ import { DatabaseUnusableError, sqlStateOf } from './errors.js';
 const MIGRATIONS = fileURLToPath(new URL('../drizzle', import.meta.url));
 const MIGRATION_LOCK = 8_420_001;
 const OLDEST_SERVER = 150_000;
+/** What pgbouncer answers to a start-up parameter that it does not know. */
+const PROTOCOL_VIOLATION = '08P01';
 
 export interface MigrateOptions {
   /** Others reach this server through a pooler, which takes no settings from them: their role gets these. */
@@ -27,7 +29,11 @@ export async function migrateDatabase(url: string, { isPooled }: MigrateOptions 
     max: 1,
     onnotice: () => {},
     connect_timeout: 10,
-    connection: { TimeZone: 'UTC' },
+    // Whatever the role carries, a migration takes as long as it takes. (The driver does not send a 0 by itself.)
+    connection: {
+      TimeZone: 'UTC',
+      options: '-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0',
+    },
   });
   try {
     await refuseOldServer(sql);
@@ -83,6 +89,12 @@ function newestMigrationMs(): number {
 }
 
 function asUnusable(thrown: unknown): unknown {
+  if (sqlStateOf(thrown) === PROTOCOL_VIOLATION) {
+    return new DatabaseUnusableError(
+      'DATABASE_URL leads to a pooler, which refuses the settings of our sessions. Name the server behind it in DATABASE_DIRECT_URL.',
+      thrown,
+    );
+  }
   if (sqlStateOf(thrown) !== '42501') return thrown;
   return new DatabaseUnusableError(
     'The database role may not set up the schema. If the extension is what is missing, let an administrator run, in this database:\n' +

@@ -45,6 +45,14 @@ test('a second migration changes nothing', async () => {
   expect([...(await sql`select * from drizzle.__drizzle_migrations order by id`)]).toEqual([...before]);
 });
 
+test('the timeouts that a role carries do not bound a migration', async () => {
+  const { username, pathname } = new URL(database.url);
+  await sql.unsafe(`alter role ${username} in database ${pathname.slice(1)} set statement_timeout = '1ms'`);
+  await migrateDatabase(database.url);
+  const [row] = await sql`select to_regclass('market_data') is not null as migrated`;
+  expect(row).toEqual({ migrated: true });
+});
+
 test('a database that is newer than the program is refused', async () => {
   await migrateDatabase(database.url);
   await sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('of the future', ${Date.UTC(2999, 0, 1)})`;

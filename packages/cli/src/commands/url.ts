@@ -12,7 +12,7 @@ export async function printUrl(context: CommandContext): Promise<void> {
     const file = path.join(dataDir, 'reader-password');
     if (!existsSync(file)) writeFileSync(file, randomBytes(24).toString('base64url'), { mode: 0o600 });
     const password = readFileSync(file, 'utf8').trim();
-    const url = new URL(db.url);
+    const url = new URL(db.directUrl);
     url.username = await ensureReader(db, password);
     url.password = password;
     context.output.value({ url: url.href });
