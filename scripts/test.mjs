@@ -4,11 +4,12 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startTestPostgres } from './test-postgres.mjs';
+import { startOldestPostgres, startTestPostgres } from './test-postgres.mjs';
+import { providePgbouncer } from './provide-pgbouncer.mjs';
 import { provideRedis } from './provide-redis.mjs';
 
 /** Under CI a test may be skipped for these reasons alone; its name carries the reason. */
-const ALLOWED_SKIPS = /\[skipped: (?:no \.\.\/shared|not root|no Postgres 15)\]/;
+const ALLOWED_SKIPS = /\[skipped: (?:no \.\.\/shared|not root)\]/;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const isCi = process.env.CI === 'true';
@@ -16,7 +17,16 @@ const folder = mkdtempSync(path.join(os.tmpdir(), 'candlefleet-test-'));
 // Open to the server's unprivileged user, so that as root its files are here too, and go with the rest.
 chmodSync(folder, 0o755);
 const redis = await provideRedis(path.join(root, '.candlefleet/tools'));
+const pgbouncer = providePgbouncer(path.join(root, '.candlefleet/tools'));
 const postgres = await startTestPostgres(path.join(folder, 'postgres'));
+const filters = process.argv.slice(2);
+// The database's own tests run on the oldest Postgres too.
+const isAboutDatabase = filters.length === 0 || filters.some((one) => one.includes('packages/db'));
+const oldest = isAboutDatabase ? await startOldestPostgres(path.join(folder, 'oldest')) : undefined;
+if (isAboutDatabase && !oldest)
+  console.error(
+    'No Postgres 15 here: the tests of the database on it are skipped. To run them: install postgresql-15.',
+  );
 if (redis.hint) console.error(`No Redis here: its half of the suite is skipped. To run it: ${redis.hint}`);
 
 let code = 1;
@@ -28,10 +38,11 @@ try {
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
-    ...process.argv.slice(2),
+    ...filters,
   ]);
   code = summarize(JSON.parse(readFileSync(report, 'utf8')), code);
 } finally {
+  await oldest?.stop();
   await postgres.stop();
   await redis.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -42,7 +53,9 @@ function run(program, args) {
   const env = {
     ...process.env,
     TEST_POSTGRES_URL: postgres.url,
+    ...(oldest ? { TEST_OLDEST_POSTGRES_URL: oldest.url } : {}),
     ...redis.env,
+    ...pgbouncer,
     LOG_LEVEL: 'silent',
   };
   return new Promise((resolve) => {

@@ -105,7 +105,7 @@ async function runOne(backend: BackendName, wishes: Wishes): Promise<ChaosReport
       );
     }
     tell('waiting until all is quiet, and checking');
-    const { complaints, checked } = await run.finish({ waitsForSlots: true });
+    const { complaints, checked } = await run.finish({ isLong: true });
     for (const own of stage.processes.ownEnds) tell(`${own.name} ended by itself: ${own.how}`);
     return {
       backend,

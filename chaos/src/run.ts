@@ -1,5 +1,6 @@
 import { waitUntil } from '@candlefleet/testing';
 import { compareDashboard } from './check/dashboard.js';
+import { checkOwnRules } from './check/own-rules.js';
 import { compareFootprint, footprint } from './check/processes.js';
 import { waitForFreshCandles, waitForQuiet } from './check/quiet.js';
 import { checkSchedulers } from './check/schedulers.js';
@@ -19,8 +20,11 @@ export interface Run {
   readonly struck: readonly Struck[];
   /** Strikes, waits until the fleet has recovered, and notes both. Never throws. */
   strike(fault: Fault): Promise<Struck>;
-  /** Ends the load, waits until all is quiet, and checks everything. */
-  finish(options: { waitsForSlots: boolean }): Promise<{ complaints: string[]; checked: string[] }>;
+  /**
+   * Ends the load, waits until all is quiet, and checks everything. A long check waits a minute for slots to come, and
+   * another for idle connections to go.
+   */
+  finish(options: { isLong: boolean }): Promise<{ complaints: string[]; checked: string[] }>;
 }
 
 export async function startRun(stage: Stage, random: Random, longestMs: number): Promise<Run> {
@@ -50,7 +54,7 @@ export async function startRun(stage: Stage, random: Random, longestMs: number):
       struck.push(one);
       return one;
     },
-    async finish({ waitsForSlots }) {
+    async finish({ isLong }) {
       const complaints: string[] = struck.flatMap((one) => one.complaint ?? []);
       const checked: string[] = [];
       const note = async (what: () => Promise<{ complaints: string[]; checked: string }>) => {
@@ -64,8 +68,8 @@ export async function startRun(stage: Stage, random: Random, longestMs: number):
       };
       await note(async () => {
         const wrong = await checkSchedulers(stage, load);
-        if (waitsForSlots) await waitForFreshCandles(stage, load, Date.now());
-        const how = waitsForSlots ? 'fires again' : 'has its next job';
+        if (isLong) await waitForFreshCandles(stage, load, Date.now());
+        const how = isLong ? 'fires again' : 'has its next job';
         return {
           complaints: wrong,
           checked: `one scheduler for each of ${load.live.length} live series, and each ${how}`,
@@ -87,6 +91,10 @@ export async function startRun(stage: Stage, random: Random, longestMs: number):
         };
       });
       await note(async () => {
+        const { rules, complaints: wrong } = await checkOwnRules(stage);
+        return { complaints: wrong, checked: `${rules} rules that need no truth, as doctor --deep has them` };
+      });
+      await note(async () => {
         const seen = await stage.control.requests();
         const wrong: string[] = [];
         if (seen.largestWindowWeight > seen.weightLimit)
@@ -101,19 +109,20 @@ export async function startRun(stage: Stage, random: Random, longestMs: number):
         complaints: await compareDashboard(stage),
         checked: 'the dashboard counts what the store holds',
       }));
-      await note(async () => {
-        let after = await footprint(stage);
-        // Idle connections are closed after a minute.
-        await waitUntil(
-          'connections to be given back',
-          async () => compareFootprint(before, (after = await footprint(stage))).length === 0,
-          70_000,
-        ).catch(() => {});
-        return {
-          complaints: compareFootprint(before, after),
-          checked: `${after.connections} connections to Postgres (${before.connections} at the start), most memory ${Math.max(...after.rssMb.values())} MB`,
-        };
-      });
+      if (isLong)
+        await note(async () => {
+          let after = await footprint(stage);
+          // Idle connections are closed after a minute.
+          await waitUntil(
+            'connections to be given back',
+            async () => compareFootprint(before, (after = await footprint(stage))).length === 0,
+            70_000,
+          ).catch(() => {});
+          return {
+            complaints: compareFootprint(before, after),
+            checked: `${after.connections} connections to Postgres (${before.connections} at the start), most memory ${Math.max(...after.rssMb.values())} MB`,
+          };
+        });
       await load.close();
       return { complaints, checked };
     },

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readSeriesFacts } from '@candlefleet/db';
+import { readSeriesFacts, startRun } from '@candlefleet/db';
 import { waitUntil } from '@candlefleet/testing';
 import type { Load } from '../stage/load.js';
 import type { Stage } from '../stage/stage.js';
@@ -23,16 +23,35 @@ export async function waitForFreshCandles(stage: Stage, load: Load, sinceMs: num
   );
 }
 
-/** Everything that is wanted is there, or visibly failed: then it is run again, as a person would. Answers how many were. */
+/**
+ * Everything that is wanted is there, or visibly failed or in doubt: then it is run or asked for again, as a person would
+ * do it. Answers how many had failed.
+ */
 export async function waitForQuiet(stage: Stage, load: Load): Promise<{ retried: number }> {
   let retried = 0;
   let isQuiet = false;
   for (const end = performance.now() + QUIET_WITHIN_MS; !isQuiet; await sleep(500)) {
     if (performance.now() > end) throw new Error(`not quiet: ${await whatIsLeft(stage)}`);
     retried += await load.retryFailed();
+    await askForDoubts(stage);
     isQuiet = (await whatIsLeft(stage)) === '';
   }
   return { retried };
+}
+
+/** A person's run asks at once for what would be asked again in minutes. */
+async function askForDoubts({ db }: Stage): Promise<void> {
+  for (const { seriesId, unconfirmed, unfinished } of await readSeriesFacts(db)) {
+    if (unfinished > 0) continue;
+    for (const range of unconfirmed)
+      await startRun(db, {
+        seriesId,
+        range,
+        requestedBy: 'chaos',
+        candlesEstimated: 0,
+        requestsEstimated: 0,
+      });
+  }
 }
 
 async function whatIsLeft(stage: Stage): Promise<string> {

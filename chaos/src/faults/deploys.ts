@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { glance, someWork } from '../stage/watch.js';
 import { promise, type Fault } from './fault.js';
 
-const GRACE_MS = 10_000;
+/** SHUTDOWN_SECONDS of the stage, and a moment to be gone. */
+const GRACE_MS = 12_000;
 
 /** 10: producers and workers restarted all the time, while the watchlist changes. */
 export const deployStorm: Fault = {

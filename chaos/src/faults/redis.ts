@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backfillQueueName, connectQueues, type QueueConnection } from '@candlefleet/queue';
-import { waitUntil } from '@candlefleet/testing';
+import { loseQueues, waitUntil } from '@candlefleet/testing';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { glance, someWork } from '../stage/watch.js';
@@ -99,11 +99,7 @@ async function forget(stage: Stage): Promise<void> {
     await onRedis(stage, (redis) => redis.flushall());
     return;
   }
-  // All that BullMQ keeps, but for its own migrations.
-  const tables = await stage.db.sql<{ name: string }[]>`
-    select format('%I.%I', schemaname, tablename) as name from pg_tables
-    where schemaname = ${stage.namespace} and tablename not like '%migration%'`;
-  await stage.db.sql.unsafe(`truncate ${tables.map((one) => one.name).join(', ')}`);
+  await loseQueues({ redisUrl: undefined, databaseUrl: stage.postgres.url, namespace: stage.namespace });
 }
 
 export async function openQueues(stage: Stage): Promise<QueueConnection> {

@@ -35,8 +35,8 @@ const ACTOR = 'chaos';
 const MINUTE_MS = 60_000;
 const FIRST_DAY_MS = Date.UTC(2024, 0, 1);
 const LIVE_SYMBOLS = 4;
-/** History is added while fewer executions than this are unfinished. */
-const BACKLOG = 8;
+/** History is added while fewer executions than this are unfinished: more than all workers can hold. */
+const BACKLOG = 20;
 const LOOK_EVERY_MS = 500;
 const PAGE = 1_000;
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 export type Role = 'producer' | 'worker' | 'dashboard';
 
 const PROGRAM = fileURLToPath(new URL('../../../scripts/candlefleet.mjs', import.meta.url));
-const PRELOAD = new URL('./preload.js', import.meta.url).href;
+const PRELOAD = new URL('../../dist/stage/preload.js', import.meta.url).href;
 /** As a container's restart policy does. */
 const RESTART_MS = 300;
 

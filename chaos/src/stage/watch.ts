@@ -62,40 +62,48 @@ export async function busyWorker(stage: Stage): Promise<FleetProcess> {
  */
 export async function recovery(stage: Stage, deadlineMs: number): Promise<number> {
   const at = performance.now();
-  const { stored } = await waitUntil(
+  const before = await waitUntil(
     'the warehouse to answer',
-    () => glance(stage).catch(() => undefined),
+    () => look(stage).catch(() => undefined),
     deadlineMs,
   );
-  const [was] = await stage.db.run(
+  let left = 'the warehouse does not answer';
+  const goesOn = async () => {
+    const now = await glance(stage);
+    const still = await stillOf(stage, before.ids, before.now);
+    left =
+      now.stored > before.stored
+        ? `${now.orphans} orphans; standing still: ${still.join(', ')}`
+        : 'nothing was stored';
+    return now.stored > before.stored && now.orphans === 0 && still.length === 0;
+  };
+  await waitUntil('the fleet to go on', () => goesOn().catch(() => false), deadlineMs).catch(
+    (error: unknown) => {
+      throw new Error(`the fleet did not go on: ${left}`, { cause: error });
+    },
+  );
+  return performance.now() - at;
+}
+
+async function look(stage: Stage): Promise<Glance & { now: string; ids: string[] }> {
+  const [row] = await stage.db.run(
     'in progress now',
     (sql) => sql<{ now: string; ids: string[] }[]>`
       select clock_timestamp()::text as now, coalesce(array_agg(execution_id::text), '{}') as ids
       from backfill_state_persistent where status = 'in_progress'`,
   );
-  await waitUntil(
-    'the fleet to go on',
-    async () => {
-      const now = await glance(stage);
-      return (
-        now.stored > stored &&
-        now.orphans === 0 &&
-        (await countStill(stage, was?.ids ?? [], was?.now ?? '')) === 0
-      );
-    },
-    deadlineMs,
-  );
-  return performance.now() - at;
+  return { ...(await glance(stage)), now: row?.now ?? '', ids: row?.ids ?? [] };
 }
 
-/** Of these executions, those that nothing has happened to since. */
-async function countStill({ db }: Stage, ids: readonly string[], since: string): Promise<number> {
-  const [row] = await db.run(
-    'count still',
-    (sql) => sql<{ still: number }[]>`
-      select count(*)::int as still from backfill_state_persistent
-      where execution_id = any(${`{${ids.join(',')}}`}::uuid[]) and status = 'in_progress'
-        and greatest(started_at, heartbeat_at) < ${since}::timestamptz`,
+/** Of these executions, those that nothing has happened to since; each by its id and who holds it. */
+async function stillOf({ db }: Stage, ids: readonly string[], since: string): Promise<string[]> {
+  const rows = await db.run(
+    'standing still',
+    (sql) => sql<{ executionId: string; pid: number | null }[]>`
+      select e.execution_id as "executionId", w.pid
+      from backfill_state_persistent e left join workers w using (worker_id)
+      where e.execution_id = any(${`{${ids.join(',')}}`}::uuid[]) and e.status = 'in_progress'
+        and greatest(e.started_at, e.heartbeat_at) < ${since}::timestamptz`,
   );
-  return row?.still ?? 0;
+  return rows.map((one) => `${one.executionId} (pid ${one.pid ?? 'unknown'})`);
 }

@@ -1,6 +1,12 @@
 import { createRequire } from 'node:module';
 import { systemClock, type CandleSource, type RequestGate } from '@candlefleet/core';
-import { connectDatabase, createBudget, createMarketCache, type Database } from '@candlefleet/db';
+import {
+  connectDatabase,
+  createBudget,
+  createMarketCache,
+  migrateDatabase,
+  type Database,
+} from '@candlefleet/db';
 import { openSource, providerTraits } from '@candlefleet/providers';
 import { connectQueues, type QueueConnection } from '@candlefleet/queue';
 import { createRequestGate } from '@candlefleet/worker';
@@ -12,21 +18,40 @@ import { readRunFile } from './up/run-file.js';
 const { version }: { version: string } = createRequire(import.meta.url)('../package.json');
 export const VERSION = version;
 
+export interface FleetPlace {
+  readonly databaseUrl: string;
+  /** The same, or the server behind it where it is a pooler. */
+  readonly directUrl: string;
+  readonly redisUrl: string | undefined;
+}
+
 /** Where a command finds the fleet: the environment's servers, or those of the `up` that runs in the data folder. */
-export function locateFleet(settings: Settings): { databaseUrl: string; redisUrl: string | undefined } {
-  if (settings.databaseUrl) return { databaseUrl: settings.databaseUrl, redisUrl: settings.redisUrl };
+export function locateFleet(settings: Settings): FleetPlace {
+  const { databaseUrl, databaseDirectUrl: directUrl = databaseUrl, redisUrl } = settings;
+  if (databaseUrl && directUrl) return { databaseUrl, directUrl, redisUrl };
   const run = readRunFile(settings.dataDir);
   if (!run) throw new NotRunningError(settings.dataDir);
-  return { databaseUrl: run.databaseUrl, redisUrl: run.redisUrl };
+  return {
+    databaseUrl: run.databaseUrl,
+    directUrl: run.directUrl ?? run.databaseUrl,
+    redisUrl: run.redisUrl,
+  };
 }
 
 /** The warehouse of the fleet that this command is for. @throws NotRunningError */
-export function openWarehouse(settings: Settings, role: string, poolSize = 2): Database {
-  return connectDatabase({
-    url: locateFleet(settings).databaseUrl,
-    applicationName: `candlefleet ${role}`,
-    poolSize,
-  });
+export function openWarehouse(
+  settings: Settings,
+  applicationName: string,
+  limits: { poolSize?: number; deadlineMs?: number } = {},
+): Database {
+  const { databaseUrl: url, directUrl } = locateFleet(settings);
+  return connectDatabase({ url, directUrl, applicationName, poolSize: 2, ...limits });
+}
+
+/** Brings the fleet's database to this program's schema. @throws as migrateDatabase */
+export function migrateFleet(settings: Settings): Promise<void> {
+  const { databaseUrl, directUrl } = locateFleet(settings);
+  return migrateDatabase(directUrl, { isPooled: directUrl !== databaseUrl });
 }
 
 export function openQueues(
@@ -35,8 +60,10 @@ export function openQueues(
   log: Logger,
   signal?: AbortSignal,
 ): Promise<QueueConnection> {
+  const { directUrl: databaseUrl, redisUrl } = locateFleet(settings);
   return connectQueues({
-    ...locateFleet(settings),
+    databaseUrl,
+    redisUrl,
     namespace: settings.queueNamespace,
     allowEvictingRedis: settings.allowEvictingRedis,
     applicationName: `candlefleet ${role}`,

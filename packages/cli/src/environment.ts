@@ -18,6 +18,10 @@ const url = (protocols: RegExp, example: string) =>
 /** Every variable that candlefleet reads; .env.example documents them. */
 const schema = z.object({
   DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://host:5432/database with its user and password').optional(),
+  DATABASE_DIRECT_URL: url(
+    /^postgres(ql)?$/,
+    'postgres://host:5432/database, the server behind the pooler that DATABASE_URL names',
+  ).optional(),
   REDIS_URL: url(/^rediss?$/, 'redis://host:6379').optional(),
   REDIS_ALLOW_EVICTION: flag.default(false),
   QUEUE_NAMESPACE: z
@@ -36,10 +40,13 @@ const schema = z.object({
     )
     .optional(),
   LEASE_SECONDS: whole(2, 600).prefault('30'),
+  PROGRESS_SECONDS: whole(1, 3_600).prefault('60'),
   UPKEEP_SECONDS: whole(1, 60).prefault('10'),
   SYNC_SECONDS: whole(1, 600).prefault('60'),
   UP_WORKERS: whole(1, 64).prefault('2'),
   DASHBOARD_PORT: whole(1, 65_535).optional(),
+  HEALTH_PORT: whole(0, 65_535).optional(),
+  HEALTH_HOST: z.string().min(1).default('127.0.0.1'),
   EGRESS_GROUP: z.string().min(1).default('default'),
   SHUTDOWN_SECONDS: whole(1, 600).prefault('25'),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(', ')} was expected` }).default('info'),
@@ -57,6 +64,8 @@ export interface ProviderSettings {
 
 export interface Settings {
   readonly databaseUrl: string | undefined;
+  /** The server itself, where `databaseUrl` is a pooler in transaction mode. */
+  readonly databaseDirectUrl: string | undefined;
   readonly redisUrl: string | undefined;
   readonly allowEvictingRedis: boolean;
   readonly queueNamespace: string | undefined;
@@ -65,12 +74,17 @@ export interface Settings {
   readonly workerQueues: readonly string[] | undefined;
   /** How long a worker that is heard of no more keeps what it holds. */
   readonly leaseMs: number;
+  /** How long a worker may make no progress although there is work. */
+  readonly progressMs: number;
   /** How often the producer plans, brings lost jobs back, and takes back what dead workers held. */
   readonly upkeepMs: number;
   /** How often the producer compares the queue's schedulers with the watchlist. */
   readonly syncMs: number;
   readonly upWorkers: number;
   readonly dashboardPort: number | undefined;
+  /** Where all but the dashboard serve their probes; undefined: nowhere, 0: on a free port. */
+  readonly healthPort: number | undefined;
+  readonly healthHost: string;
   readonly egressGroup: string;
   readonly shutdownMs: number;
   readonly logLevel: string;
@@ -89,6 +103,8 @@ export function readSettings(env: NodeJS.ProcessEnv, dataDir?: string): Settings
     : parsed.error.issues.map(
         (issue) => `${issue.path.join('.')}="${shown(set, issue.path[0])}": ${issue.message}`,
       );
+  if (set['DATABASE_DIRECT_URL'] !== undefined && set['DATABASE_URL'] === undefined)
+    mistakes.push('DATABASE_DIRECT_URL is set without DATABASE_URL: it names the server behind that pooler');
   for (const [name, value] of Object.entries(set)) {
     const partner = name.replace(/^PROVIDER_(API_KEY|SECRET)_/, (_, what) =>
       what === 'SECRET' ? 'PROVIDER_API_KEY_' : 'PROVIDER_SECRET_',
@@ -106,6 +122,7 @@ export function readSettings(env: NodeJS.ProcessEnv, dataDir?: string): Settings
   const values = parsed.data;
   return {
     databaseUrl: values.DATABASE_URL,
+    databaseDirectUrl: values.DATABASE_DIRECT_URL,
     redisUrl: values.REDIS_URL,
     allowEvictingRedis: values.REDIS_ALLOW_EVICTION,
     queueNamespace: values.QUEUE_NAMESPACE,
@@ -113,10 +130,13 @@ export function readSettings(env: NodeJS.ProcessEnv, dataDir?: string): Settings
     workerConcurrency: values.WORKER_CONCURRENCY,
     workerQueues: values.WORKER_QUEUES,
     leaseMs: values.LEASE_SECONDS * 1_000,
+    progressMs: values.PROGRESS_SECONDS * 1_000,
     upkeepMs: values.UPKEEP_SECONDS * 1_000,
     syncMs: values.SYNC_SECONDS * 1_000,
     upWorkers: values.UP_WORKERS,
     dashboardPort: values.DASHBOARD_PORT,
+    healthPort: values.HEALTH_PORT,
+    healthHost: values.HEALTH_HOST,
     egressGroup: values.EGRESS_GROUP,
     shutdownMs: values.SHUTDOWN_SECONDS * 1_000,
     logLevel: values.LOG_LEVEL,

@@ -135,6 +135,15 @@ describe.concurrent('against a running fleet', () => {
     expect(code).toBe(0);
   });
 
+  test('doctor --deep finds nothing wrong while the fleet is at work, and tells what it checked', async () => {
+    const { code, value } = await json('doctor', '--deep');
+    expect(value.findings.filter((one: { ok: boolean }) => !one.ok)).toEqual([]);
+    expect(value.findings.map((one: { check: string }) => one.check)).toEqual(
+      expect.arrayContaining(['candles.unique', 'coverage.totals', 'executions.held', 'series.planned']),
+    );
+    expect(code).toBe(0);
+  });
+
   test('migrate finds the schema there', async () => {
     expect((await json('migrate')).value).toEqual({ migrated: true });
   });
@@ -158,6 +167,7 @@ describe.concurrent('against a running fleet', () => {
     [['export', 'BTC/USDT', '1h', '--format', 'xml'], 2, 'there are csv and jsonl'],
     [['executions', 'show', 'x'], 2, 'a UUID was expected'],
     [['executions', 'list', '--status', 'odd'], 2, 'there are pending, in_progress'],
+    [['doctor', '--symbol', 'BTC/USDT'], 2, 'add --deep'],
     [['reset'], 2, 'reset --yes'],
     [['reset', '--yes'], 1, 'is in use by process'],
     [['up'], 1, 'is in use by process'],

@@ -37,6 +37,8 @@ export interface FleetOptions {
   /** Weight a minute, of the server and of the fleet's budget alike. */
   readonly weightLimit?: number;
   readonly concurrency?: number;
+  /** How long one request to the server may take. */
+  readonly timeoutMs?: number;
   /** Started one by one when a test wants so. */
   readonly withoutWorker?: boolean;
   readonly withoutProducer?: boolean;
@@ -81,6 +83,7 @@ export async function startFleet(options: FleetOptions) {
           markets: createMarketCache(db),
           baseUrl: server.url,
           limits: { replay: weightLimit },
+          timeoutMs: options.timeoutMs,
         }),
       version: 'test',
       concurrency: options.concurrency ?? 4,

@@ -1,5 +1,7 @@
+import { systemClock } from '@candlefleet/core';
 import { startDashboard, type Dashboard } from '@candlefleet/dashboard';
 import { listAttempts, listExecutions } from '@candlefleet/db';
+import { createHealth } from '@candlefleet/health';
 import { createSimulatedMarket } from '@candlefleet/providers';
 import { backfillQueueName } from '@candlefleet/queue';
 import { queueBackends, waitUntil } from '@candlefleet/testing';
@@ -22,7 +24,9 @@ describe.each(queueBackends())('a failed job in Bull Board, with a whole fleet o
 
     test('is retried as the same execution, which completes', async () => {
       fleet = await startFleet({ backend, market, withoutWorker: true });
-      dashboard = await startDashboard({ db: fleet.db, queues: fleet.queues, port: 0, log: fleet.log });
+      const { db, queues, log } = fleet;
+      const health = createHealth({ clock: systemClock, log });
+      dashboard = await startDashboard({ db, queues, health, port: 0, log });
       // Its candles belong to another host: no retry helps until a person has mended that.
       await fleet.track('BTC/USDT', '1m', FROM, FROM + 1_500 * M);
       await fleet.db.sql`update series set origin = 'elsewhere'`;

@@ -34,6 +34,7 @@ export {
   assessAnswer,
   confirmHoles,
 } from './coverage/assess-answer.js';
+export { type CheckedPage, checkPage } from './coverage/check-page.js';
 export {
   type SeriesRecord,
   type SeriesState,

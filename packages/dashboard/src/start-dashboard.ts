@@ -1,13 +1,13 @@
 import { createServer, type Server } from 'node:http';
-import { asFleetError, BadInputError, withinDeadline } from '@candlefleet/core';
+import { asFleetError, BadInputError } from '@candlefleet/core';
 import type { Database } from '@candlefleet/db';
+import { PROBES, type Health } from '@candlefleet/health';
 import type { QueueConnection } from '@candlefleet/queue';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import { keepRowsFirst } from './bull-board/keep-rows-first.js';
 import { createBoard } from './bull-board/create-board.js';
-import { StoreSilentError } from './errors.js';
 import { guardRequests } from './guard-requests.js';
 
 export interface DashboardOptions {
@@ -16,6 +16,8 @@ export interface DashboardOptions {
   /** Loopback only, until there is a login. */
   readonly port: number;
   readonly log: Logger;
+  /** What its probes answer. */
+  readonly health: Health;
   /** How soon a new provider's queue is shown. */
   readonly refreshMs?: number;
 }
@@ -29,7 +31,6 @@ export interface Dashboard {
 const HOST = '127.0.0.1';
 const BOARD_PATH = '/queues';
 const REFRESH_MS = 5_000;
-const PROBE_DEADLINE_MS = 3_000;
 
 /** Serves Bull Board and the probes. @throws BadInputError when the port is in use */
 export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
@@ -44,7 +45,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   app.disable('x-powered-by');
   app.use(helmet({ contentSecurityPolicy: { directives: POLICY }, strictTransportSecurity: false }));
   app.use(guardRequests());
-  addProbes(app, options);
+  addProbes(app, options.health);
   app.get('/', (_request, response) => response.redirect(BOARD_PATH));
   app.use(BOARD_PATH, keepRowsFirst({ db, queues, board }), board.router);
   app.use((request, response) => {
@@ -79,22 +80,13 @@ const POLICY = {
   upgradeInsecureRequests: null,
 };
 
-function addProbes(app: Express, { db, queues }: DashboardOptions): void {
-  app.get('/healthz', (_request, response) => {
-    response.json({ status: 'ok' });
-  });
-  app.get('/readyz', async (_request, response) => {
-    const [database, queue] = await Promise.allSettled([inTime(db.clockMs()), inTime(queues.ping())]);
-    const told = (one: PromiseSettledResult<unknown>) =>
-      one.status === 'fulfilled' ? 'ok' : asFleetError(one.reason).message;
-    const isReady = database.status === 'fulfilled' && queue.status === 'fulfilled';
-    response.status(isReady ? 200 : 503).json({ database: told(database), queue: told(queue) });
-  });
-}
-
-/** A probe that waits for a store's own deadline answers when nobody listens any more. */
-function inTime<T>(answer: Promise<T>): Promise<T> {
-  return withinDeadline(answer, PROBE_DEADLINE_MS, () => new StoreSilentError(PROBE_DEADLINE_MS));
+function addProbes(app: Express, health: Health): void {
+  for (const probe of PROBES) {
+    app.get(`/${probe}`, (_request, response) => {
+      const { status, body } = health.answer(probe);
+      response.status(status).set('cache-control', 'no-store').json(body);
+    });
+  }
 }
 
 function tellError(log: Logger): ErrorRequestHandler {

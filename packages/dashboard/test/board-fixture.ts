@@ -1,5 +1,5 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
-import { newExecutionId, type Range } from '@candlefleet/core';
+import { newExecutionId, systemClock, type Range } from '@candlefleet/core';
 import {
   connectDatabase,
   createClaimer,
@@ -12,6 +12,7 @@ import {
   trackSymbol,
   type ExecutionRow,
 } from '@candlefleet/db';
+import { createHealth } from '@candlefleet/health';
 import {
   backfillJobSchema,
   backfillQueueName,
@@ -54,7 +55,8 @@ export async function createBoardFixture(backend: TestBackend) {
     applicationName: 'test',
     log,
   });
-  const dashboard = await startDashboard({ db, queues, port: 0, log, refreshMs: 100 });
+  const health = createHealth({ clock: systemClock, log });
+  const dashboard = await startDashboard({ db, queues, health, port: 0, log, refreshMs: 100 });
   const workers: RunningWorker[] = [];
   let planned = 0;
 

@@ -258,7 +258,9 @@ BEGIN
   ), again AS (
     SELECT unnest(tstzmultirange(o.range) * v_again) AS range, o.asks + 1 AS asks FROM old o
   ), over AS (
+    -- Where a candle was rejected there is one, however often it is shown broken.
     SELECT range_agg(range) AS ranges FROM again WHERE asks >= 3 AND upper(range) <= c.last_candle
+      AND NOT EXISTS (SELECT 1 FROM rejected_candles r WHERE r.series_id = p_series AND r.time <@ range)
   ), kept AS (
     INSERT INTO unconfirmed_ranges (series_id, range, asks, due_at)
     SELECT p_series, unnest(tstzmultirange(o.range) - v_again - v_settled), o.asks, o.due_at FROM old o

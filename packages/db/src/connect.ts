@@ -5,6 +5,8 @@ import { DatabaseError, DatabaseSilentError } from './errors.js';
 
 export interface DatabaseOptions {
   readonly url: string;
+  /** The server itself, where `url` is a pooler in transaction mode: there a session of one's own does not last. */
+  readonly directUrl?: string | undefined;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   /** Connections at most. */
@@ -16,6 +18,8 @@ export interface DatabaseOptions {
 /** The warehouse. */
 export interface Database {
   readonly url: string;
+  /** For what needs a session: locks of its own, LISTEN. The same as `url` without a pooler. */
+  readonly directUrl: string;
   /** Connections at most. */
   readonly poolSize: number;
   /** The pool of now: a silent one is replaced, so nobody keeps it. */
@@ -58,6 +62,7 @@ export function connectDatabase(options: DatabaseOptions): Database {
 
   const database: Database = {
     url: options.url,
+    directUrl: options.directUrl ?? options.url,
     poolSize: options.poolSize ?? POOL_SIZE,
     get sql() {
       return pool.sql;
@@ -96,11 +101,15 @@ interface Pool {
 
 function openPool({
   url,
+  directUrl = url,
   applicationName,
   poolSize = POOL_SIZE,
   deadlineMs = DEADLINE_MS,
 }: DatabaseOptions): Pool {
+  // A pooler hands each statement to another session: nothing is prepared there, and the role carries the timeouts.
+  const isPooled = directUrl !== url;
   const sql = postgres(url, {
+    prepare: !isPooled,
     max: poolSize,
     connect_timeout: 10,
     idle_timeout: 60,
@@ -108,14 +117,21 @@ function openPool({
     onnotice: () => {},
     connection: {
       application_name: applicationName.slice(0, 63),
-      statement_timeout: deadlineMs,
-      lock_timeout: Math.round(deadlineMs / 2),
-      idle_in_transaction_session_timeout: deadlineMs,
       TimeZone: 'UTC',
-      tcp_keepalives_idle: 15,
-      tcp_keepalives_interval: 5,
-      tcp_keepalives_count: 3,
+      ...(isPooled ? {} : sessionSettings(deadlineMs)),
     },
   });
   return { sql, orm: drizzle(sql) };
+}
+
+/** Neither a frozen client nor a cut wire holds anybody up for longer than this. */
+export function sessionSettings(deadlineMs = DEADLINE_MS) {
+  return {
+    statement_timeout: deadlineMs,
+    lock_timeout: Math.round(deadlineMs / 2),
+    idle_in_transaction_session_timeout: deadlineMs,
+    tcp_keepalives_idle: 15,
+    tcp_keepalives_interval: 5,
+    tcp_keepalives_count: 3,
+  };
 }

@@ -1,3 +1,6 @@
+export type { DeepFinding, Evidence } from './checks/finding.js';
+export { runDeepChecks } from './checks/run-deep-checks.js';
+export type { DeepCheckOptions, DeepCheckProgress } from './checks/scope.js';
 export { type Database, type DatabaseOptions, connectDatabase } from './connect.js';
 export { type OwnedFolder, ownFolder, ownerOf } from './embedded/own-folder.js';
 export { type EmbeddedPostgres, embeddedFolder, startEmbeddedPostgres } from './embedded/start-embedded.js';
@@ -19,7 +22,7 @@ export {
   countOutstanding,
   findMissing,
 } from './queries/find-missing.js';
-export { type ConnectionRoom, readConnectionRoom } from './queries/connection-room.js';
+export { type ConnectionRoom, countSessions, readConnectionRoom } from './queries/connection-room.js';
 export { type Finish, type FinishAnswer, createFinisher } from './queries/finish-executions.js';
 export { type Lease, endLease, renewLease } from './queries/keep-lease.js';
 export {

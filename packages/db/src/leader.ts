@@ -19,7 +19,7 @@ export interface LeadOptions {
   readonly deadlineMs?: number;
 }
 
-const LEADER_LOCK = 8_420_002;
+export const LEADER_LOCK = 8_420_002;
 const CHANNEL = 'candlefleet';
 // Together less than the server's own keepalive takes to free the lock: a cut-off leader stops before the next begins.
 const HEARTBEAT_MS = 5_000;

@@ -4,6 +4,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
 import { z } from 'zod';
+import { sessionSettings } from './connect.js';
 import { DatabaseUnusableError, sqlStateOf } from './errors.js';
 
 /** Where drizzle-kit keeps the migrations, beside the built and the source folder alike. */
@@ -11,12 +12,17 @@ const MIGRATIONS = fileURLToPath(new URL('../drizzle', import.meta.url));
 const MIGRATION_LOCK = 8_420_001;
 const OLDEST_SERVER = 150_000;
 
+export interface MigrateOptions {
+  /** Others reach this server through a pooler, which takes no settings from them: their role gets these. */
+  readonly isPooled?: boolean | undefined;
+}
+
 /**
  * Brings the database to this program's schema. Any number of processes may do this at once: one works, under an
  * advisory lock of the very session that migrates, the others wait and find it done.
  * @throws DatabaseUnusableError when the server is too old, the database too new, or the role lacks a right
  */
-export async function migrateDatabase(url: string): Promise<void> {
+export async function migrateDatabase(url: string, { isPooled }: MigrateOptions = {}): Promise<void> {
   const sql = postgres(url, {
     max: 1,
     onnotice: () => {},
@@ -28,10 +34,21 @@ export async function migrateDatabase(url: string): Promise<void> {
     await sql`select pg_advisory_lock(${MIGRATION_LOCK})`;
     await refuseNewerDatabase(sql);
     await migrate(drizzle(sql), { migrationsFolder: MIGRATIONS });
+    if (isPooled) await setOnRole(sql, sessionSettings());
   } catch (thrown) {
     throw asUnusable(thrown);
   } finally {
     await sql.end({ timeout: 5 });
+  }
+}
+
+/** For this role in this database alone; sessions that begin from now on have them. */
+async function setOnRole(sql: postgres.Sql, settings: Record<string, number>): Promise<void> {
+  for (const [name, value] of Object.entries(settings)) {
+    const [row] = await sql<{ statement: string }[]>`
+      select format('alter role %I in database %I set %I = %L', current_user, current_database(), ${name}::text,
+        ${String(value)}::text) as statement`;
+    await sql.unsafe(row?.statement ?? '');
   }
 }
 

@@ -51,8 +51,11 @@ const unconfirmed = async () => [
 ];
 
 /** A chunk that shows nothing of these stretches. */
-const doubt = (held: Parameters<FleetFixture['chunk']>[0], ranges: Range[]) =>
-  fleet.chunk(held, 0, 0, { candles: [], proven: [], answered: [], unconfirmed: ranges });
+const doubt = (
+  held: Parameters<FleetFixture['chunk']>[0],
+  ranges: Range[],
+  rejected: NonNullable<Parameters<FleetFixture['chunk']>[3]>['rejected'] = [],
+) => fleet.chunk(held, 0, 0, { candles: [], proven: [], answered: [], unconfirmed: ranges, rejected });
 
 describe('T1, planning', () => {
   test('writes a pending row, and none on a stretch that a pending or running one has', async () => {
@@ -366,6 +369,16 @@ describe('T4 and T5, chunks', () => {
     for (let n = 0; n < 3; n += 1) await doubt(held, [range(2, 4), range(8, 10)]);
     expect(await fleet.covered()).toEqual([2, 3, 4, 5]);
     expect(await unconfirmed()).toMatchObject([{ from: 8, to: 10, asks: 3 }]);
+  });
+
+  test('where a candle was rejected one is: no number of requests makes its absence certain', async () => {
+    const held = await fleet.claimed(worker, await fleet.planned(0, 10));
+    await fleet.chunk(held, 4, 6);
+    const bad = { openMs: START + 2 * MINUTE, open: 1, high: 1, low: 1, close: Number.NaN, volume: 1 };
+    for (let n = 0; n < 3; n += 1)
+      await doubt(held, [range(0, 1), range(2, 3)], [{ candle: bad, reason: 'not_finite' }]);
+    expect(await fleet.covered()).toEqual([0, 4, 5]);
+    expect(await unconfirmed()).toMatchObject([{ from: 2, to: 3, asks: 3 }]);
   });
 
   test('candles from another host than the first are refused by name, and nothing is stored', async () => {

@@ -2,6 +2,10 @@ import type { Logger } from 'pino';
 
 /** Work that is done again and again: every `everyMs`, and soon after each `wake`. Never twice at once. */
 export interface Duty {
+  readonly name: string;
+  readonly everyMs: number;
+  /** When it was last done, well or not, by performance.now(); before the first time, when it began. */
+  readonly endedAt: number;
   wake(): void;
   close(): Promise<void>;
 }
@@ -21,6 +25,7 @@ export function startDuty(options: {
   let isWanted = false;
   let isWoken = false;
   let isClosed = false;
+  let endedAt = performance.now();
 
   function schedule(delayMs: number): void {
     clearTimeout(timer);
@@ -39,12 +44,18 @@ export function startDuty(options: {
       .catch((error: unknown) => log.error({ err: error, duty: name }, 'duty failed; it is tried again'))
       .finally(() => {
         running = undefined;
+        endedAt = performance.now();
         schedule(isWanted ? GATHER_MS : everyMs);
       });
   }
 
   run();
   return {
+    name,
+    everyMs,
+    get endedAt() {
+      return endedAt;
+    },
     wake() {
       if (running) isWanted = true;
       // Only the first one sets the clock: wakes that never end would put the work off for ever.

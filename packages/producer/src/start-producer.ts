@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProviderTraits } from '@candlefleet/core';
 import { lead, listProviders, reapExecutions, type Database, type Leadership } from '@candlefleet/db';
+import type { Check } from '@candlefleet/health';
 import type { QueueConnection } from '@candlefleet/queue';
 import type { Logger } from 'pino';
 import { startDuty, type Duty } from './duty.js';
 import { planBackfill } from './plan-backfill.js';
 import { relayExecutions } from './relay.js';
-import { syncSchedulers } from './sync-schedulers.js';
+import { hasForgotten, syncSchedulers } from './sync-schedulers.js';
+import { watchDuties } from './watch-duties.js';
 
 export interface ProducerTimings {
   readonly syncMs: number;
@@ -17,6 +19,8 @@ export interface ProducerTimings {
   readonly relayGraceMs: number;
   /** How often one that stands by tries to lead. */
   readonly leadMs: number;
+  /** How long a duty may take before this producer counts as stuck. */
+  readonly dutyMs: number;
 }
 
 export const PRODUCER_TIMINGS: ProducerTimings = {
@@ -26,6 +30,7 @@ export const PRODUCER_TIMINGS: ProducerTimings = {
   reapMs: 10_000,
   relayGraceMs: 5_000,
   leadMs: 2_000,
+  dutyMs: 600_000,
 };
 
 export interface ProducerOptions {
@@ -33,37 +38,49 @@ export interface ProducerOptions {
   readonly queues: QueueConnection;
   readonly traitsOf: (provider: string) => ProviderTraits;
   readonly timings?: Partial<ProducerTimings> | undefined;
+  /** Since when both stores answer, by performance.now(); undefined while they do not. Absent: always. */
+  readonly storesAnswerSince?: (() => number | undefined) | undefined;
   readonly log: Logger;
 }
 
 export interface Producer {
   readonly isLeading: boolean;
+  /** Fails when it hangs: for liveness. */
+  readonly duties: Check;
   close(): Promise<void>;
 }
+
+/** A wait for the lead is begun anew after this long. */
+const STAND_BY_MS = 60_000;
 
 /** One producer leads, the others stand by. Says what should run, and takes back what was left behind. */
 export function startProducer(options: ProducerOptions): Producer {
   const timings = { ...PRODUCER_TIMINGS, ...options.timings };
   const stop = new AbortController();
-  let isLeading = false;
+  const { storesAnswerSince = () => 0 } = options;
+  let duties: Duties | undefined;
+  let triedAt = performance.now();
 
   async function term(): Promise<void> {
     let wake: (topic: string) => void = () => {};
+    triedAt = performance.now();
+    const patience = endingAfter(STAND_BY_MS, stop.signal);
     const leadership = await lead({
-      url: options.db.url,
+      url: options.db.directUrl,
       applicationName: 'candlefleet producer (leader)',
       onNotify: (topic) => wake(topic),
       retryMs: timings.leadMs,
-      signal: stop.signal,
-    });
+      signal: patience.signal,
+    }).finally(() => patience.dispose());
     if (!leadership) return;
     options.log.info('leading');
-    isLeading = true;
-    const duties = startDuties(options, timings);
-    wake = duties.wake;
+    const led = startDuties(options, timings);
+    duties = led;
+    wake = led.wake;
     await endOf(leadership, stop.signal);
-    isLeading = false;
-    await duties.close();
+    duties = undefined;
+    triedAt = performance.now();
+    await led.close();
     await leadership.release();
   }
 
@@ -79,8 +96,14 @@ export function startProducer(options: ProducerOptions): Producer {
 
   return {
     get isLeading() {
-      return isLeading;
+      return duties !== undefined;
     },
+    duties: watchDuties({
+      duties: () => duties?.all,
+      triedAt: () => triedAt,
+      storesAnswerSince,
+      dutyMs: timings.dutyMs,
+    }),
     async close() {
       stop.abort();
       await done;
@@ -96,14 +119,36 @@ function endOf(leadership: Leadership, stop: AbortSignal): Promise<unknown> {
   return Promise.race([leadership.lost, stopped]);
 }
 
+/** Aborted after this time, or with the outer signal: a new try shows that the wait does not hang. */
+function endingAfter(ms: number, outer: AbortSignal): { signal: AbortSignal; dispose(): void } {
+  const controller = new AbortController();
+  const end = () => controller.abort();
+  const timer = setTimeout(end, ms);
+  if (outer.aborted) end();
+  outer.addEventListener('abort', end, { once: true });
+  return {
+    signal: controller.signal,
+    dispose() {
+      clearTimeout(timer);
+      outer.removeEventListener('abort', end);
+    },
+  };
+}
+
+type Duties = ReturnType<typeof startDuties>;
+
 function startDuties(options: ProducerOptions, timings: ProducerTimings) {
   const { db, queues, log } = options;
   const shared = { ...options, providers: () => listProviders(db), now: () => db.clockMs() };
-  const relay: Duty = startDuty({
+  const sync = startDuty({ name: 'sync', everyMs: timings.syncMs, log, work: () => syncSchedulers(shared) });
+  const relay = startDuty({
     name: 'relay',
     everyMs: timings.relayMs,
     log,
-    work: () => relayExecutions({ db, queues, log }, timings.relayGraceMs),
+    work: async () => {
+      await relayExecutions({ db, queues, log }, timings.relayGraceMs);
+      if (await hasForgotten(queues)) sync.wake();
+    },
   });
   const plan = startDuty({
     name: 'plan',
@@ -114,7 +159,6 @@ function startDuties(options: ProducerOptions, timings: ProducerTimings) {
       if ((await planBackfill(shared)) > 0) await relayExecutions({ db, queues, log }, 0);
     },
   });
-  const sync = startDuty({ name: 'sync', everyMs: timings.syncMs, log, work: () => syncSchedulers(shared) });
   const reap = startDuty({
     name: 'reap',
     everyMs: timings.reapMs,
@@ -123,14 +167,15 @@ function startDuties(options: ProducerOptions, timings: ProducerTimings) {
       for (const reaped of await reapExecutions(db)) log.warn({ ...reaped }, 'taken back from a lost worker');
     },
   });
-  const duties = [relay, plan, sync, reap];
+  const all: readonly Duty[] = [relay, plan, sync, reap];
   return {
+    all,
     wake(topic: string) {
       plan.wake();
       if (topic !== 'backlog') sync.wake();
     },
     close: async () => {
-      await Promise.all(duties.map((duty) => duty.close()));
+      await Promise.all(all.map((duty) => duty.close()));
     },
   };
 }

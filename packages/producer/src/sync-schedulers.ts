@@ -42,6 +42,12 @@ export async function syncSchedulers(deps: SyncDeps): Promise<void> {
   await syncQueue(deps, MAINTENANCE_QUEUE, maintenanceSchedulers(), nowMs);
 }
 
+/** Whether the queue's store lost everything: the schedulers of upkeep are few, and go with all the others. */
+export async function hasForgotten(queues: QueueConnection): Promise<boolean> {
+  const actual = await queues.readSchedulers(MAINTENANCE_QUEUE);
+  return maintenanceSchedulers().some(({ id }) => !actual.has(id));
+}
+
 /** Whether new candles of the series are still wanted. */
 function isFresh(series: TrackedSeries, nowMs: number): boolean {
   return series.active && (series.wantedToMs === null || series.wantedToMs > nowMs);

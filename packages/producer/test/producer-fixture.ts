@@ -13,6 +13,7 @@ import { backfillQueueName, connectQueues, type QueueConnection } from '@candlef
 import {
   createTestDatabase,
   forgetNamespace,
+  loseQueues,
   loseScheduledJobs,
   testNamespace,
   waitUntil,
@@ -101,6 +102,7 @@ export async function createProducerFixture(backend: TestBackend) {
     schedulers: async (queue = QUEUE) => [...(await queues.readSchedulers(queue)).values()],
     loseScheduledJobs: (queue = QUEUE) =>
       loseScheduledJobs({ redisUrl: backend.redisUrl, databaseUrl: database.url, namespace, queue }),
+    loseQueues: () => loseQueues({ redisUrl: backend.redisUrl, databaseUrl: database.url, namespace }),
     /** Newest planned first. */
     async rows(): Promise<ExecutionRow[]> {
       return (await listExecutions(db, { limit: 1_000 })).sort((a, b) => b.toMs - a.toMs);

@@ -1,6 +1,6 @@
 import { setSymbolActive, untrackSymbol } from '@candlefleet/db';
 import { MAINTENANCE_QUEUE } from '@candlefleet/queue';
-import { queueBackends } from '@candlefleet/testing';
+import { queueBackends, waitUntil } from '@candlefleet/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createProducerFixture, DAY, MINUTE, START, type ProducerFixture } from './producer-fixture.js';
 
@@ -27,6 +27,14 @@ describe.each(queueBackends())('what is scheduled in $label', (backend) => {
       }
       const upkeep = await producer.queues.readSchedulers(MAINTENANCE_QUEUE);
       expect([...upkeep.keys()].sort()).toEqual(['retention', 'sweep']);
+    });
+
+    test('is there again soon after the store lost everything, and not only at the next round', async () => {
+      const series = await producer.track('A/B');
+      producer.start({ relayMs: 100 });
+      await waitUntil('the scheduler', async () => (await ids()).length === 1);
+      await producer.loseQueues();
+      await waitUntil('the scheduler to be back', async () => (await ids()).includes(`tail-${series}`));
     });
 
     test('is not written again while nothing changes', async () => {

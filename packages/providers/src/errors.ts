@@ -7,16 +7,17 @@ interface ProviderErrorInit {
   readonly cause?: unknown;
 }
 
-/** What a provider did, or did not do. The subclass says whether a retry can help. */
+/** What a provider did, or did not do. The subclass says whether a retry can help, and how a person mends it. */
 export abstract class ProviderError extends FleetError {
   readonly provider: string;
 
   protected constructor(
-    code: string,
-    retryable: boolean,
+    kind: { code: string; retryable: boolean; mend: string },
     { provider, what, retryAfterMs, cause }: ProviderErrorInit,
   ) {
-    super({ code, message: `${provider}: ${what}`, retryable, retryAfterMs, cause });
+    const { code, retryable, mend } = kind;
+    const message = `${provider}: ${what.replace(/[.\s]+$/, '')}. ${mend}`;
+    super({ code, message, retryable, retryAfterMs, cause });
     this.provider = provider;
   }
 }
@@ -33,7 +34,8 @@ export abstract class RefusedError extends ProviderError {
 
   protected constructor(code: string, init: ProviderErrorInit, defaultMs: number) {
     const retryAfterMs = init.retryAfterMs ?? defaultMs;
-    super(code, true, { ...init, retryAfterMs });
+    const mend = `Nothing is sent to it for ${Math.ceil(retryAfterMs / 1_000)} s. If this comes often, something else uses our address too.`;
+    super({ code, retryable: true, mend }, { ...init, retryAfterMs });
     this.retryAfterMs = retryAfterMs;
   }
 }
@@ -56,40 +58,50 @@ export class BannedError extends RefusedError {
   }
 }
 
+const ASKED_AGAIN = 'It is asked again; if that does not help, look at its status page and at the network.';
+const MALFORMED =
+  'It is asked again; if that does not help, look for a proxy on the way, or a change of its API.';
+const FIND_SYMBOLS =
+  'Symbols are written like BTC/USDT; `npx candlefleet symbols find` lists them. If it is there, retry.';
+
 export class UnavailableError extends ProviderError {
   constructor(init: ProviderErrorInit) {
-    super('unavailable', true, init);
+    super({ code: 'unavailable', retryable: true, mend: ASKED_AGAIN }, init);
   }
 }
 
 export class TimedOutError extends ProviderError {
   constructor(init: ProviderErrorInit) {
-    super('timed_out', true, init);
+    super({ code: 'timed_out', retryable: true, mend: ASKED_AGAIN }, init);
   }
 }
 
 export class AnswerMalformedError extends ProviderError {
   constructor(init: ProviderErrorInit) {
-    super('answer_malformed', true, init);
+    super({ code: 'answer_malformed', retryable: true, mend: MALFORMED }, init);
   }
 }
 
 export class SymbolUnknownError extends ProviderError {
   constructor(init: ProviderErrorInit) {
-    super('symbol_unknown', false, init);
+    super({ code: 'symbol_unknown', retryable: false, mend: FIND_SYMBOLS }, init);
   }
 }
 
 export class NotAuthorisedError extends ProviderError {
   constructor(init: ProviderErrorInit) {
-    super('not_authorised', false, init);
+    const key = `PROVIDER_API_KEY_${init.provider.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`;
+    super(
+      { code: 'not_authorised', retryable: false, mend: `Check ${key} and its secret, then retry.` },
+      init,
+    );
   }
 }
 
 /** The provider understood, and refuses: a timeframe that it does not have, a parameter out of range. */
 export class RequestRefusedError extends ProviderError {
   constructor(init: ProviderErrorInit) {
-    super('request_refused', false, init);
+    super({ code: 'request_refused', retryable: false, mend: 'Track what it serves.' }, init);
   }
 }
 

@@ -8,7 +8,8 @@ import {
 } from '@candlefleet/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fetchPages, type RequestCandles } from './fetch-pages.js';
+import type { RequestCandles } from './ask-page.js';
+import { fetchPages } from './fetch-pages.js';
 import { providerTraits } from './traits.js';
 
 const M = 60_000;
@@ -162,6 +163,31 @@ describe('fetchPages, from any honest exchange', () => {
       range: between,
     });
     expect(none).toMatchObject([{ asked: between, proven: [between], requests: 0 }]);
+  });
+});
+
+describe('a candle that is not sound', () => {
+  const minutes = Array.from({ length: MINUTES }, (_, n) => n);
+  /** An exchange whose minutes 5 and 20 are spoiled in so many of its first answers. */
+  function spoiling(answers: number): RequestCandles {
+    let asked = 0;
+    return async (ask) => {
+      const isSpoiled = (asked += 1) <= answers;
+      return (await honest(minutes, true)(ask)).map((candle) =>
+        isSpoiled && [5, 20].includes(candle.openMs / M) ? { ...candle, high: Number.NaN } : candle,
+      );
+    };
+  }
+
+  test('is asked for again at once', async () => {
+    const [page] = await fetchAll(spoiling(1), { isFromFirstCandle: true, pageLimit: 100 });
+    expect(page).toMatchObject({ proven: whole, unconfirmed: [], requests: 1, confirmations: 1 });
+  });
+
+  test('and shown twice is in doubt: it is never taken for one that is not there', async () => {
+    const [page] = await fetchAll(spoiling(2), { isFromFirstCandle: true, pageLimit: 100 });
+    expect(page?.unconfirmed).toEqual([5, 20].map((at) => ({ fromMs: at * M, toMs: (at + 1) * M })));
+    expect(page?.candles).toHaveLength(MINUTES);
   });
 });
 

@@ -1,7 +1,11 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { FleetError } from '@candlefleet/core';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { SourceOptions } from '../src/ccxt/open-ccxt-source.js';
 import { fetchAll, memoryCache, openTestSource } from './open-test-source.js';
 import { serveBodies, type ServedBody } from './serve-bodies.js';
@@ -145,34 +149,94 @@ describe('a request', () => {
   });
 });
 
+/** A server of its own, for what no whole body is. */
+async function openServer(answer: RequestListener, options: Partial<SourceOptions> = {}) {
+  const server = createServer(answer).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closing.push(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  return { server, ...(await openOver(`http://127.0.0.1:${port}`, options)) };
+}
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc()');
+}
+
+const JSON_HEAD = { 'content-type': 'application/json' };
+
 describe('a body that stops in the middle', () => {
-  async function openHalf(options: Partial<SourceOptions> = {}) {
-    const server = createServer((_request, response) => {
-      response.writeHead(200, { 'content-type': 'application/json' });
-      response.write('[[17040672');
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    closing.push(async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    });
-    const address = server.address();
-    const port = typeof address === 'object' && address ? address.port : 0;
-    return { server, ...(await openOver(`http://127.0.0.1:${port}`, options)) };
-  }
+  const half: RequestListener = (_request, response) => {
+    response.writeHead(200, JSON_HEAD);
+    response.write('[[17040672');
+  };
 
   test('is timed out', async () => {
-    const { source } = await openHalf({ timeoutMs: 200 });
+    const { source } = await openServer(half, { timeoutMs: 200 });
     await expect(fetchAll(source, ASKED)).rejects.toMatchObject({ code: 'timed_out', retryable: true });
   });
 
+  test('is timed out also where the garbage collector took what fetch holds weakly', async () => {
+    const { source } = await openServer(half, { timeoutMs: 300 });
+    const collecting = setInterval(collectGarbage, 30);
+    try {
+      await expect(fetchAll(source, ASKED)).rejects.toMatchObject({ code: 'timed_out' });
+    } finally {
+      clearInterval(collecting);
+    }
+  });
+
   test('ends by the signal, with its reason', async () => {
-    const { server, source } = await openHalf();
+    const { server, source } = await openServer(half);
     const stop = new AbortController();
     const reason = new Error('told to stop');
     const fetching = fetchAll(source, { ...ASKED, signal: stop.signal });
     await once(server, 'request');
     stop.abort(reason);
     await expect(fetching).rejects.toBe(reason);
+  });
+
+  test('of a refusal is one all the same, and is heard before its end', async () => {
+    const { source, refused } = await openServer(
+      (_request, response) => {
+        response.writeHead(418, { ...JSON_HEAD, 'retry-after': '60' });
+        response.write('{"code":');
+      },
+      { timeoutMs: 200 },
+    );
+    const fetching = fetchAll(source, ASKED).catch((thrown: unknown) => thrown);
+    await vi.waitUntil(() => refused.length > 0);
+    expect(await Promise.race([fetching, 'still reading'])).toBe('still reading');
+    expect(await fetching).toMatchObject({ code: 'banned', retryAfterMs: 60_000 });
+    expect(refused).toEqual([{ retryAfterMs: 60_000, isBan: true }]);
+  });
+});
+
+describe('a body of 50 MB', () => {
+  function* padding() {
+    yield Buffer.from('[]');
+    for (let n = 0; n < 800; n += 1) yield Buffer.alloc(64 * 1024, ' ');
+  }
+
+  test.each([
+    [200, 'answer_malformed'],
+    [503, 'unavailable'],
+  ])('with status %i is read no further than a page, or an error, may go', async (status, code) => {
+    let sent = 0;
+    const { source } = await openServer((_request, response) => {
+      const { socket } = response;
+      socket?.once('close', () => (sent = socket.bytesWritten));
+      response.writeHead(status, JSON_HEAD);
+      // As fast as it is read, for as long as it is.
+      void pipeline(Readable.from(padding()), response).catch(() => undefined);
+    });
+    await expect(fetchAll(source, ASKED)).rejects.toMatchObject({ code, retryable: true });
+    await vi.waitUntil(() => sent > 0);
+    // Sockets hold a few MB.
+    expect(sent).toBeLessThan(20 * 1024 * 1024);
   });
 });

@@ -1,6 +1,10 @@
-import { createPostgresBackend, Queue, Worker, type Processor, type WorkerOptions } from 'bullmq';
+import { createPostgresBackend, Queue, type Worker, type Processor, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import pg from 'pg';
+import { withDeadline } from './deadline.js';
+import { PatientWorker } from './patient-worker.js';
+import { QUEUE_POOL, WORKER_POOL } from './queue-connections.js';
+import { QueueSilentError } from './errors.js';
 
 /** What differs between the two stores. Everything else in this package is the same for both. */
 export interface Backend {
@@ -10,9 +14,8 @@ export interface Backend {
   /** The client for reads that BullMQ has no cheap call for; Redis only. */
   readonly redis: Redis | undefined;
   readonly keyPrefix: string;
-  /** Connections to Postgres at most: of a queue, and of a worker with its LISTEN. */
-  readonly connectionsPer: { readonly queue: number; readonly worker: number };
-  ping(): Promise<void>;
+  /** @throws when nobody answers within the deadline; a connection that is silent is replaced */
+  ping(deadlineMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -22,10 +25,6 @@ export interface PostgresBackendOptions {
   readonly applicationName: string;
   readonly ping: () => Promise<void>;
 }
-
-/** Connections at most: the calls of a queue are few, those of a worker come with every job. */
-const QUEUE_POOL = 2;
-const WORKER_POOL = 4;
 
 /** HAZARDS, rule 3: without query_timeout a black-holed socket hangs a worker for ever. */
 export function createPostgresQueueBackend(options: PostgresBackendOptions): Backend {
@@ -44,16 +43,15 @@ export function createPostgresQueueBackend(options: PostgresBackendOptions): Bac
     name: 'postgres',
     redis: undefined,
     keyPrefix: '',
-    connectionsPer: { queue: QUEUE_POOL, worker: WORKER_POOL + 1 },
     openQueue(name) {
       const pooled = { connection: { ...connection, max: QUEUE_POOL } };
       return generic(new Queue(name, pooled, createPostgresBackend));
     },
     openWorker(name, processor, rest) {
       const pooled = { ...rest, connection: { ...connection, max: WORKER_POOL } };
-      return genericWorker(new Worker(name, processor, pooled, createPostgresBackend));
+      return genericWorker(new PatientWorker(name, processor, pooled, createPostgresBackend));
     },
-    ping: options.ping,
+    ping: (deadlineMs) => withDeadline('ping', deadlineMs, options.ping()),
     close: async () => {},
   };
 }
@@ -79,12 +77,17 @@ export function createRedisQueueBackend(options: {
     name: 'redis',
     redis,
     keyPrefix: prefix,
-    connectionsPer: { queue: 0, worker: 0 },
     openQueue: (name) => new Queue(name, { connection: redis, prefix }),
     openWorker: (name, processor, rest) =>
-      new Worker(name, processor, { ...rest, connection: workerRedis, prefix }),
-    ping: async () => {
-      await redis.ping();
+      new PatientWorker(name, processor, { ...rest, connection: workerRedis, prefix }),
+    async ping(deadlineMs) {
+      try {
+        await withDeadline('ping', deadlineMs, redis.ping());
+      } catch (error) {
+        // After a failover a socket may be dead without a word: only a new one would ever hear an answer.
+        if (error instanceof QueueSilentError) redis.disconnect(true);
+        throw error;
+      }
     },
     close: async () => {
       redis.disconnect();

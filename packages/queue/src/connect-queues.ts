@@ -2,6 +2,7 @@ import type { Queue } from 'bullmq';
 import type { Logger } from 'pino';
 import type { Backend } from './backend.js';
 import { withDeadline } from './deadline.js';
+import { hasDueJobs } from './has-due-jobs.js';
 import { ensureJobs, removeJobs, type EnsuredJobs } from './ensure-jobs.js';
 import type { BackfillJob } from './jobs/backfill.js';
 import { openBackend, type QueueOptions } from './open-backend.js';
@@ -37,14 +38,16 @@ export interface QueueConnection {
   /** Jobs without a priority that wait: tails. */
   waitingTails(name: string): Promise<number>;
   isPaused(name: string): Promise<boolean>;
+  /** Jobs are there that a worker could take: waiting or overdue ones of a queue that is not paused. */
+  hasDueJobs(name: string): Promise<boolean>;
+  /** Answers, or throws within three seconds. */
   ping(): Promise<void>;
-  /** Connections to Postgres that so many queues, and workers on them, may open; none on Redis. */
-  connectionsOf(count: { queues: number; workers: number }): number;
   /** Never hangs on a dead store. */
   close(options: { deadlineMs: number }): Promise<void>;
 }
 
 const CALL_DEADLINE_MS = 15_000;
+const PING_DEADLINE_MS = 3_000;
 
 /** Waits for the store, then builds. */
 export async function connectQueues(options: QueueOptions): Promise<QueueConnection> {
@@ -99,9 +102,8 @@ function buildConnection(backend: Backend, log: Logger): QueueConnection {
     waitingTails: (name) =>
       call('count waiting tails', name, async (q) => (await q.getCountsPerPriority([0]))['0'] ?? 0),
     isPaused: (name) => call('is paused', name, (q) => q.isPaused()),
-    ping: () => withDeadline('ping', CALL_DEADLINE_MS, backend.ping()),
-    connectionsOf: ({ queues: open, workers }) =>
-      open * backend.connectionsPer.queue + workers * backend.connectionsPer.worker,
+    hasDueJobs: (name) => call('look for due jobs', name, hasDueJobs),
+    ping: () => backend.ping(PING_DEADLINE_MS),
     async close({ deadlineMs }) {
       const closing = Promise.allSettled([...queues.values()].map((one) => one.close()));
       await withDeadline('close queues', deadlineMs, closing).catch(() => {});

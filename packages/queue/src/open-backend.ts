@@ -24,6 +24,8 @@ export interface QueueOptions {
 
 const REACH_DEADLINE_MS = 15_000;
 const CONNECT_RETRY_MS = 1_000;
+/** A Redis connection on which no answer came for so long is replaced; BullMQ's longest wait for a job is 10 s. */
+const SILENCE_MS = 20_000;
 
 /** The one module that decides where the queues are. Waits until the store is there. */
 export function openBackend(options: QueueOptions): Promise<Backend> {
@@ -32,7 +34,7 @@ export function openBackend(options: QueueOptions): Promise<Backend> {
 
 async function openRedis(options: QueueOptions, url: string): Promise<Backend> {
   const { log, signal } = options;
-  const shared = { lazyConnect: true, connectTimeout: 5_000, keepAlive: 15_000 };
+  const shared = { lazyConnect: true, connectTimeout: 5_000, keepAlive: 15_000, socketTimeout: SILENCE_MS };
   // Ours fails fast; a worker's waits for ever, as BullMQ demands.
   const redis = new Redis(url, {
     ...shared,

@@ -9,9 +9,9 @@ export interface JobInHand<T> {
   readonly id: string;
   readonly name: string;
   readonly data: T;
-  /** Shown as the job's progress bar. Never fails the job. */
+  /** Shown as the job's progress bar. Never fails the job, nor holds it up while the store is silent. */
   reportProgress(progress: Record<string, string | number>): Promise<void>;
-  /** A line in the job's log. Never fails the job. */
+  /** A line in the job's log; the same holds. */
   log(line: string): Promise<void>;
 }
 
@@ -54,8 +54,10 @@ const READY_DEADLINE_MS = 15_000;
 const BUG_DELAY_MS = 30_000;
 /** The row alone counts: BullMQ's own limits are out of reach (protocol). */
 const OUT_OF_REACH = 1_000_000;
-const LOST_LOCK = /missing lock|lock mismatch|not in the active state|missing key/i;
+const LOST_LOCK = /missing lock|lock mismatch|not in the active state|missing key|could not renew lock/i;
 const LOG_LINE_LENGTH = 2_000;
+/** What people see may be late, or missing: candles do not wait for it. */
+const TELLING_DEADLINE_MS = 1_000;
 
 /** @throws when the store does not answer: a BullMQ worker that was refused once stays dead (HAZARDS, rule 2) */
 export async function startQueueWorker(
@@ -163,13 +165,15 @@ function withoutStack(error: Error): Error {
 function toJobInHand(job: Job, log: Logger): JobInHand<unknown> {
   // Parallel job.log calls are refused by the Postgres backend (HAZARDS rule 6): one after the other.
   let last: Promise<unknown> = Promise.resolve();
-  const enqueue = (what: string, work: () => Promise<unknown>): Promise<void> => {
-    const next = last.then(work).then(
-      () => undefined,
-      (error: unknown) => log.debug({ err: error, job_id: job.id }, `${what} not written`),
-    );
-    last = next;
-    return next;
+  let isLate = false;
+  const enqueue = async (what: string, work: () => Promise<unknown>): Promise<void> => {
+    if (isLate) return;
+    const tell = (error: unknown) => log.debug({ err: error, job_id: job.id }, `${what} not written`);
+    last = last
+      .then(work)
+      .catch(tell)
+      .finally(() => (isLate = false));
+    await withDeadline(what, TELLING_DEADLINE_MS, last).catch(() => (isLate = true));
   };
   return {
     id: job.id ?? '',

@@ -12,10 +12,11 @@ import {
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { connectQueues, type QueueConnection } from '../src/connect-queues.js';
-import type { RunningWorker } from '../src/start-worker.js';
+import type { JobHandler, RunningWorker } from '../src/start-worker.js';
 
 const log = pino({ level: 'silent' });
 const CLOSE = { deadlineMs: 5_000 };
+const done = { do: 'complete' } as const;
 const SETTINGS = { concurrency: 2, lockDurationMs: 2_000 };
 
 describe.each(queueBackends())('a worker of a queue in $label', ({ name, redisUrl, skipped }) => {
@@ -46,10 +47,11 @@ describe.each(queueBackends())('a worker of a queue in $label', ({ name, redisUr
       await database.drop();
     });
 
-    async function work(): Promise<RunningWorker> {
-      const handle = async (job: { id: string }) => {
+    async function work(whileAtIt: JobHandler = async () => done): Promise<RunningWorker> {
+      const handle: JobHandler = async (job, signal) => {
+        const ending = await whileAtIt(job, signal);
         ran.push(job.id);
-        return { do: 'complete' } as const;
+        return ending;
       };
       const worker = await far.startWorker('q', handle, SETTINGS);
       workers.push(worker);
@@ -95,6 +97,19 @@ describe.each(queueBackends())('a worker of a queue in $label', ({ name, redisUr
       const id = await deliver();
       await wire.restore();
       await toRun(id);
+    });
+
+    test('is not held up by what it tells people while nobody answers', async () => {
+      await work(async (job) => {
+        wire.swallow();
+        for (const percent of [10, 20, 30]) {
+          await job.reportProgress({ percent });
+          await job.log(`${percent} %`);
+        }
+        return done;
+      });
+      await toRun(await deliver());
+      await wire.restore();
     });
 
     test('takes nothing while it is paused, and goes on when it is resumed', async () => {

@@ -1,5 +1,6 @@
+export { type Pooler, startPooler, WITHOUT_POOLER } from './pooler.js';
 export { type TestBackend, forgetNamespace, queueBackends, testNamespace } from './backends.js';
-export { loseScheduledJobs } from './lose-jobs.js';
+export { loseQueues, loseScheduledJobs } from './lose-jobs.js';
 export { type TestRedis, canStartRedis, freePort, startRedis } from './redis-server.js';
 export { WITHOUT_SHARED, readShared, sharedFolder } from './shared-data.js';
 export { sharedRecordings } from './shared-recordings.js';

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import postgres from 'postgres';
+import { forgetNamespace } from './backends.js';
 
 /**
  * What a store that lost its latest writes looks like: a queue's schedulers are there, the jobs of their next slots are
@@ -28,5 +29,25 @@ export async function loseScheduledJobs(store: {
     }
   } finally {
     redis.disconnect();
+  }
+}
+
+/** What a flushed Redis looks like, or queues in Postgres whose tables were emptied: no jobs, and no schedulers. */
+export async function loseQueues(store: {
+  redisUrl: string | undefined;
+  databaseUrl: string;
+  namespace: string;
+}): Promise<void> {
+  const { redisUrl, databaseUrl, namespace } = store;
+  if (redisUrl) return forgetNamespace(redisUrl, namespace);
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    // All that BullMQ keeps, but for its own migrations.
+    const tables = await sql<{ name: string }[]>`
+      select format('%I.%I', schemaname, tablename) as name from pg_tables
+      where schemaname = ${namespace} and tablename not like '%migration%'`;
+    await sql.unsafe(`truncate ${tables.map((one) => one.name).join(', ')}`);
+  } finally {
+    await sql.end();
   }
 }

@@ -15,6 +15,8 @@ export interface Wire {
   readonly url: string;
   /** Connections that are open now. */
   readonly connections: number;
+  /** Connections that were ever opened. */
+  readonly served: number;
   /** Connections are reset, new ones refused. */
   cut(): Promise<void>;
   /** Connections are reset (RST), new ones served. */
@@ -29,6 +31,8 @@ export interface Wire {
   restore(): Promise<void>;
   /** New connections are served; what was swallowed stays silent, and is not told. */
   reroute(): void;
+  /** One connection, by the port that the server sees, falls silent for good: what a failover leaves behind. */
+  silence(port: number): void;
   close(): Promise<void>;
 }
 
@@ -39,11 +43,15 @@ export async function startWire(target: string): Promise<Wire> {
   const { hostname, port } = new URL(target);
   const ends = new Set<Socket>();
   const silenced = new WeakSet<Socket>();
+  const nearOf = new WeakMap<Socket, Socket>();
+  let served = 0;
   let isSilent = false;
   let isUnanswered = false;
   let weather: Weather | undefined;
   const accept = (near: Socket) => {
+    served += 1;
     const far = connect(Number(port), hostname);
+    nearOf.set(far, near);
     for (const [from, to] of [
       [near, far],
       [far, near],
@@ -89,6 +97,9 @@ export async function startWire(target: string): Promise<Wire> {
     get connections() {
       return ends.size / 2;
     },
+    get served() {
+      return served;
+    },
     cut,
     reset,
     slow: (next) => void (weather = next),
@@ -97,6 +108,14 @@ export async function startWire(target: string): Promise<Wire> {
     reroute() {
       for (const end of ends) silenced.add(end);
       isSilent = false;
+    },
+    silence(port) {
+      for (const far of ends) {
+        const near = nearOf.get(far);
+        if (!near || far.localPort !== port) continue;
+        silenced.add(far);
+        silenced.add(near);
+      }
     },
     async restore() {
       // What was swallowed leaves a stream with a hole: such connections are of no use any more.

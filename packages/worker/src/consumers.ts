@@ -5,6 +5,8 @@ import type { Logger } from 'pino';
 /** The queues that this worker consumes. */
 export interface Consumers {
   readonly names: readonly string[];
+  /** Those that it should consume, opened or not. */
+  readonly wanted: readonly string[];
   /** While it may not work, no queue is opened, and those that are open rest: on Postgres a wrong clock steals locks. */
   setMayWork(mayWork: boolean): void;
   /** Opens what there is and is not consumed yet. What fails is told, and left to the next look. */
@@ -20,6 +22,7 @@ export interface ConsumersOptions {
 
 export function createConsumers({ listNames, open, log }: ConsumersOptions): Consumers {
   const consumed = new Map<string, RunningWorker>();
+  let wanted: string[] = [];
   let mayWork = false;
   let isClosing = false;
 
@@ -46,8 +49,8 @@ export function createConsumers({ listNames, open, log }: ConsumersOptions): Con
   // Two looks at once would consume a queue twice.
   const look = oneAtATime(async () => {
     if (isClosing) return;
-    const names = await listNames();
-    for (const name of names)
+    wanted = await listNames();
+    for (const name of wanted)
       await consume(name).catch((error: unknown) =>
         log.warn({ err: error, queue: name }, 'queue not consumed; trying again'),
       );
@@ -58,6 +61,9 @@ export function createConsumers({ listNames, open, log }: ConsumersOptions): Con
   return {
     get names() {
       return [...consumed.keys()];
+    },
+    get wanted() {
+      return wanted;
     },
     setMayWork(next) {
       if (next === mayWork) return;

@@ -4,13 +4,15 @@ import { connectDatabase, endLease, renewLease, type Database } from '@candlefle
 import type { Logger } from 'pino';
 import { v7 } from 'uuid';
 import { createDatabaseClock } from './database-clock.js';
-import { createHolds } from './holds.js';
+import { createHolds, type Holds } from './holds.js';
 import { createLeaseLife } from './lease-life.js';
 
 export interface LeaseKeeper {
   readonly workerId: string;
   /** The lease lives, and this machine's clock can be trusted: claims and writes are allowed. */
   readonly mayWork: boolean;
+  /** How long a job rests that cannot run now: until the lease was renewed once more. */
+  readonly restMs: number;
   /** The database's clock, carried on by this machine's. */
   dbNowMs(): number;
   /**
@@ -18,6 +20,8 @@ export interface LeaseKeeper {
    * ended; an execution that two jobs of this worker hold is held until both have let go.
    */
   hold(executionId: string, deadlineMs: number): () => void;
+  /** What is in hand, and how it gets on. */
+  readonly holds: Pick<Holds, 'step' | 'quietest'>;
   /** Aborted when the lease could not be renewed in time: nothing may be written any more. A new one each time. */
   readonly aliveSignal: AbortSignal;
   close(): Promise<void>;
@@ -25,7 +29,7 @@ export interface LeaseKeeper {
 
 export interface LeaseKeeperOptions {
   /** Where the lease is. The keeper has a connection of its own there, so that no renewal waits behind chunks. */
-  readonly db: Pick<Database, 'url'>;
+  readonly db: Pick<Database, 'url' | 'directUrl'>;
   readonly workerId?: string | undefined;
   readonly version: string;
   readonly leaseMs: number;
@@ -71,6 +75,7 @@ export async function createLeaseKeeper(options: LeaseKeeperOptions): Promise<Le
   }
   return {
     workerId,
+    restMs: options.renewMs,
     get mayWork() {
       return mayWork();
     },
@@ -79,6 +84,7 @@ export async function createLeaseKeeper(options: LeaseKeeperOptions): Promise<Le
     },
     dbNowMs: () => dbClock.nowMs(),
     hold: holds.hold,
+    holds,
     close: () => (closing ??= close()),
   };
 }
@@ -87,6 +93,7 @@ export async function createLeaseKeeper(options: LeaseKeeperOptions): Promise<Le
 function connectLease({ db, leaseMs }: LeaseKeeperOptions): Database {
   return connectDatabase({
     url: db.url,
+    directUrl: db.directUrl,
     applicationName: 'candlefleet worker (lease)',
     poolSize: 1,
     deadlineMs: Math.max(1_000, Math.round(leaseMs / 6)),

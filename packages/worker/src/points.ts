@@ -25,14 +25,16 @@ export function passPoint(point: Point, executionId: string): void {
   if (watched.hasSubscribers) watched.publish({ executionId });
 }
 
-/** The same call, with its points before and after. */
+/** The same call, with its points before and after; its answer is a step of its execution. */
 export function watched<I extends { executionId: string }, O>(
   name: 'claim' | 'chunk' | 'finish',
   call: (input: I) => Promise<O>,
+  step: (executionId: string) => void,
 ): (input: I) => Promise<O> {
   return async (input) => {
     passPoint(`${name}:before`, input.executionId);
     const answer = await call(input);
+    step(input.executionId);
     passPoint(`${name}:after`, input.executionId);
     return answer;
   };

@@ -1,5 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
-import { BadInputError, type Budget, type BudgetAnswer, type ProviderTraits } from '@candlefleet/core';
+import {
+  BadInputError,
+  FleetError,
+  type Budget,
+  type BudgetAnswer,
+  type ProviderTraits,
+} from '@candlefleet/core';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { createRequestGate } from './request-gate.js';
@@ -22,7 +28,7 @@ const request = () => ({
   signal: new AbortController().signal,
 });
 
-function gateOver(...answers: (BudgetAnswer | Error)[]) {
+function gateOver(...answers: (BudgetAnswer | Promise<BudgetAnswer> | Error)[]) {
   const taken: unknown[] = [];
   const banned: unknown[] = [];
   const budget: Budget = {
@@ -94,6 +100,25 @@ test('headers that cannot be noted spoil no request', async () => {
   const { gate } = gateOver();
   gate.observeUsed({ weight: 90 });
   await gate.pass(request());
+});
+
+test('what was refused is not asked again before its time, also while the fleet cannot be told', async () => {
+  const { gate, taken } = gateOver();
+  await gate.observeRefused({ retryAfterMs: 9_000, isBan: true });
+  await gate.observeRefused({ retryAfterMs: 1_000, isBan: false });
+  const refusal: unknown = await gate.pass(request()).catch((thrown: unknown) => thrown);
+  expect(refusal).toMatchObject({ code: 'provider_banned', retryable: true });
+  expect(refusal instanceof FleetError && (refusal.retryAfterMs ?? 0)).toBeGreaterThan(8_000);
+  expect(taken).toEqual([]);
+});
+
+test('nor what the budget granted while the refusal came', async () => {
+  let grant = (_answer: BudgetAnswer) => {};
+  const { gate } = gateOver(new Promise((resolve) => (grant = resolve)));
+  const passing = gate.pass(request());
+  void gate.observeRefused({ retryAfterMs: 9_000, isBan: true });
+  grant({ granted: true });
+  await expect(passing).rejects.toMatchObject({ code: 'provider_banned' });
 });
 
 test('a refusal is told to the whole fleet; one that cannot be told spoils nothing more', async () => {

@@ -26,6 +26,12 @@ export function createRequestGate(
   patienceMs = BRIEF_WAIT_MS,
 ): RequestGate {
   const { provider, budget: policy } = traits;
+  // What this process heard holds at once, while the fleet is still being told, and when it cannot be told.
+  let awayUntil = 0;
+  const ownAnswer = (): BudgetAnswer | undefined => {
+    const waitMs = awayUntil - performance.now();
+    return waitMs > 0 ? { granted: false, reason: 'banned', waitMs } : undefined;
+  };
   // While a process's slots wait, one of them asks: all of them would keep Postgres busy with nothing else.
   const line = createWaitingLine();
 
@@ -40,11 +46,14 @@ export function createRequestGate(
   }
 
   async function ask({ weight, urgent }: Asked): Promise<BudgetAnswer> {
-    return budget.take({ provider, policy, weight, urgent }).catch((cause: unknown) => {
+    const own = ownAnswer();
+    if (own) return own;
+    const answer = await budget.take({ provider, policy, weight, urgent }).catch((cause: unknown) => {
       // A request that the budget can never pay fails its execution; waiting would not help it.
       const isRefusal = cause instanceof FleetError && !cause.retryable;
       throw isRefusal ? cause : new BudgetUnknownError(provider, cause);
     });
+    return ownAnswer() ?? answer;
   }
 
   return {
@@ -75,6 +84,7 @@ export function createRequestGate(
         .catch((error: unknown) => log.warn({ err: error, provider }, 'budget not corrected'));
     },
     async observeRefused({ retryAfterMs, isBan }) {
+      awayUntil = Math.max(awayUntil, performance.now() + retryAfterMs);
       log.warn({ provider, retryAfterMs, isBan }, 'the provider keeps us away');
       await budget
         .ban(provider, retryAfterMs)

@@ -12,8 +12,6 @@ export interface RunJobDeps extends BackfillDeps {
   readonly shutdown: AbortSignal;
 }
 
-/** While no clock or lease can be trusted, a job waits for this long. */
-const NOT_FIT_DELAY_MS = 10_000;
 const NO_SLOT_DELAY_MS = 1_000;
 
 /** The edge: parses the payload, calls the handler, and turns every outcome and error into what becomes of the job. */
@@ -30,7 +28,7 @@ export async function runBackfillJob(
       message: `The job's payload is not one of ours: ${parsed.error.message}`,
     };
   }
-  if (!deps.lease.mayWork || deps.shutdown.aborted) return { do: 'delay', delayMs: NOT_FIT_DELAY_MS };
+  if (!deps.lease.mayWork || deps.shutdown.aborted) return { do: 'delay', delayMs: deps.lease.restMs };
   const data: BackfillJob = parsed.data;
   if (!deps.slots.take(data.kind)) return { do: 'delay', delayMs: NO_SLOT_DELAY_MS };
   const attempt = stopSignals(deps, cancelled);
@@ -43,7 +41,7 @@ export async function runBackfillJob(
       'the attempt ended without having begun',
     );
     return error.retryable
-      ? { do: 'delay', delayMs: NOT_FIT_DELAY_MS }
+      ? { do: 'delay', delayMs: deps.lease.restMs }
       : { do: 'fail', code: error.code, message: error.message };
   } finally {
     attempt.dispose();

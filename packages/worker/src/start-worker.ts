@@ -7,6 +7,7 @@ import {
   listProviders,
   type Database,
 } from '@candlefleet/db';
+import type { Check } from '@candlefleet/health';
 import {
   backfillQueueName,
   MAINTENANCE_QUEUE,
@@ -19,6 +20,8 @@ import { AbandonedWorkError } from './errors.js';
 import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js';
 import { runMaintenanceJob } from './maintenance/run-maintenance.js';
 import { watched } from './points.js';
+import { createActivityNotes } from './progress/queue-activity.js';
+import { watchProgress } from './progress/watch-progress.js';
 import { createRequestGate } from './request-gate.js';
 import { runBackfillJob } from './run-job.js';
 import { createSlotKeeper } from './slots.js';
@@ -34,6 +37,8 @@ export interface WorkerTimings {
   readonly attemptDeadlineMs: number;
   /** The queue's own lock on a job. */
   readonly lockMs: number;
+  /** How long due work may wait before a free slot until this worker counts as stuck. */
+  readonly progressMs: number;
 }
 
 export const WORKER_TIMINGS: WorkerTimings = {
@@ -43,6 +48,7 @@ export const WORKER_TIMINGS: WorkerTimings = {
   discoverMs: 5_000,
   attemptDeadlineMs: 300_000,
   lockMs: 30_000,
+  progressMs: 60_000,
 };
 
 export interface WorkerOptions {
@@ -56,14 +62,18 @@ export interface WorkerOptions {
   /** Queues to consume; absent: all that there are. */
   readonly queueNames?: readonly string[] | undefined;
   readonly timings?: Partial<WorkerTimings> | undefined;
+  /** Since when both stores answer, by performance.now(); undefined while they do not. Absent: always. */
+  readonly storesAnswerSince?: (() => number | undefined) | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 export interface FleetWorker {
   readonly workerId: string;
-  /** Answers when something was last done, or there was nothing to do: for liveness. */
+  /** Its lease and its clock allow work. */
   readonly mayWork: boolean;
+  /** Fails when it makes no progress although there is work: for liveness. */
+  readonly progress: Check;
   readonly queueNames: readonly string[];
   /** Stops taking work, finishes the chunk in hand, hands the rest back. @throws AbandonedWorkError at the deadline */
   close(options: { deadlineMs: number }): Promise<void>;
@@ -76,12 +86,14 @@ export async function startWorker(options: WorkerOptions): Promise<FleetWorker> 
   const shutdown = new AbortController();
   // Each job in hand listens.
   setMaxListeners(0, shutdown.signal);
+  const activity = createActivityNotes();
+  const slotsOf = (name: string) => (name === MAINTENANCE_QUEUE ? 1 : concurrency);
   const consumers = createConsumers({
     log,
     listNames: () => listQueues(options),
     open: (name) =>
-      queues.startWorker(name, handlerOf(name), {
-        concurrency: name === MAINTENANCE_QUEUE ? 1 : concurrency,
+      queues.startWorker(name, activity.noting(name, handlerOf(name)), {
+        concurrency: slotsOf(name),
         lockDurationMs: timings.lockMs,
       }),
   });
@@ -96,6 +108,17 @@ export async function startWorker(options: WorkerOptions): Promise<FleetWorker> 
   );
   const handlerOf = createHandlers(options, timings, lease, sources, shutdown.signal);
   await consumers.look();
+  const { storesAnswerSince = () => 0 } = options;
+  const progress = watchProgress({
+    queues,
+    queueNames: () => consumers.wanted,
+    slotsOf,
+    activity,
+    holds: lease.holds,
+    mayWork: () => lease.mayWork,
+    storesAnswerSince,
+    progressMs: timings.progressMs,
+  });
   const timer = setInterval(() => void consumers.look(), timings.discoverMs);
 
   return {
@@ -106,8 +129,10 @@ export async function startWorker(options: WorkerOptions): Promise<FleetWorker> 
     get queueNames() {
       return consumers.names;
     },
+    progress,
     async close({ deadlineMs }) {
       clearInterval(timer);
+      progress.close();
       shutdown.abort();
       const ending = await consumers.close({ deadlineMs });
       await sources.close();
@@ -131,15 +156,16 @@ function createHandlers(
   shutdown: AbortSignal,
 ): (queue: string) => JobHandler {
   const { db, queues, log, budget, concurrency } = options;
+  const { step } = lease.holds;
   const deps = {
     db,
     log,
     lease,
     sources,
     budget,
-    claim: watched('claim', createClaimer(db, lease.workerId)),
-    store: watched('chunk', createChunkStore(db)),
-    finish: watched('finish', createFinisher(db)),
+    claim: watched('claim', createClaimer(db, lease.workerId), step),
+    store: watched('chunk', createChunkStore(db), step),
+    finish: watched('finish', createFinisher(db), step),
     slots: createSlotKeeper(concurrency),
     shutdown,
     attemptDeadlineMs: timings.attemptDeadlineMs,

@@ -102,6 +102,7 @@ export async function createWorkerFixture(backend: TestBackend) {
 
   return {
     db,
+    namespace,
     queues,
     budget,
     seriesId,

@@ -28,7 +28,7 @@ export async function withWarehouse<T>(
   context: CommandContext,
   work: (db: Database) => Promise<T>,
 ): Promise<T> {
-  const db = openWarehouse(context.settings, 'cli');
+  const db = openWarehouse(context.settings, 'candlefleet cli');
   try {
     return await work(db);
   } catch (thrown) {

@@ -1,15 +1,18 @@
 import { asFleetError } from '@candlefleet/core';
-import { listProviders, readFleetFacts, type Database } from '@candlefleet/db';
+import { listProviders, readFleetFacts, type Database, type Evidence } from '@candlefleet/db';
 import { providerTraits } from '@candlefleet/providers';
 import { locateFleet, openQueues, openWarehouse, withSource } from '../connect-fleet.js';
 import { EXIT, exitCodeOf } from '../errors.js';
+import { checkDeeply, type DeepWishes } from './check-deeply.js';
 import type { CommandContext } from './context.js';
+import { checkConnections } from './doctor-connections.js';
 
 interface Finding {
   readonly check: string;
   readonly ok: boolean;
   readonly found: string;
   readonly remedy?: string;
+  readonly evidence?: readonly Evidence[];
 }
 
 const OLDEST_NODE = [20, 19] as const;
@@ -18,18 +21,24 @@ const WORST_SKEW_MS = 2_000;
 const PING_MS = 10_000;
 const CLOSE_MS = 5_000;
 
-/** Looks at everything that the fleet stands on; each finding with its remedy. Answers the exit code. */
-export async function doctor(context: CommandContext): Promise<number> {
+/**
+ * Looks at everything that the fleet stands on, and deeply also at what is stored; each finding with its remedy. Answers
+ * the exit code.
+ */
+export async function doctor(context: CommandContext, deep?: DeepWishes): Promise<number> {
   const findings: Finding[] = [checkNode()];
   let db: Database | undefined;
   let code: number = EXIT.failed;
   try {
-    locateFleet(context.settings);
-    db = openWarehouse(context.settings, 'doctor');
+    const { redisUrl } = locateFleet(context.settings);
+    db = openWarehouse(context.settings, 'candlefleet doctor');
     findings.push(...(await checkDatabase(db)));
-    findings.push(await checkQueue(context));
+    findings.push(await checkConnections(db, redisUrl ? 'redis' : 'postgres'));
+    const queue = await checkQueue(context);
+    findings.push(queue);
     for (const provider of await providersToTry(db))
       findings.push(await checkProvider(context, db, provider));
+    if (deep) findings.push(...(await checkDeeply(context, { db, queueAnswers: queue.ok }, deep)));
   } catch (thrown) {
     const error = asFleetError(thrown);
     code = exitCodeOf(error);
@@ -38,11 +47,21 @@ export async function doctor(context: CommandContext): Promise<number> {
     await db?.close();
   }
   context.output.value({ ok: findings.every((one) => one.ok), findings });
-  for (const { check, ok, found, remedy } of findings) {
-    context.output.line(`${ok ? 'ok  ' : 'BAD '} ${check.padEnd(22)} ${found}`);
-    if (!ok && remedy) context.output.line(`     ${''.padEnd(22)} → ${remedy}`);
-  }
+  for (const finding of findings) print(context, finding);
   return findings.every((one) => one.ok) ? 0 : code;
+}
+
+function print({ output }: CommandContext, { check, ok, found, remedy, evidence = [] }: Finding): void {
+  const below = (text: string) => output.line(`     ${''.padEnd(22)} ${text}`);
+  output.line(`${ok ? 'ok  ' : 'BAD '} ${check.padEnd(22)} ${found}`);
+  if (ok) return;
+  for (const one of evidence)
+    below(
+      Object.entries(one)
+        .map(([key, value]) => `${key} ${value ?? 'none'}`)
+        .join(', '),
+    );
+  if (remedy) below(`→ ${remedy}`);
 }
 
 function checkNode(): Finding {
@@ -57,12 +76,10 @@ async function checkDatabase(db: Database): Promise<Finding[]> {
   const skewMs = Math.round(dbMs - (sentMs + Date.now()) / 2);
   const [server] = await db.run(
     'server facts',
-    (sql) => sql<{ num: number; text: string; used: number; most: number }[]>`
-      select current_setting('server_version_num')::int as num, current_setting('server_version') as text,
-        (select count(*) from pg_stat_activity where backend_type = 'client backend')::int as used,
-        current_setting('max_connections')::int as most`,
+    (sql) => sql<{ num: number; text: string }[]>`
+      select current_setting('server_version_num')::int as num, current_setting('server_version') as text`,
   );
-  const { num = 0, text = '?', used = 0, most = 0 } = server ?? {};
+  const { num = 0, text = '?' } = server ?? {};
   const { workers } = await readFleetFacts(db);
   const alive = workers.filter((worker) => worker.isAlive).length;
   return [
@@ -77,13 +94,6 @@ async function checkDatabase(db: Database): Promise<Finding[]> {
       ok: Math.abs(skewMs) <= WORST_SKEW_MS,
       found: `${skewMs} ms off the database's`,
       remedy: "Set this machine's clock (chrony, ntp): workers refuse to store until then.",
-    },
-    {
-      check: 'connections',
-      ok: used < most * 0.8,
-      found: `${used} of ${most}`,
-      remedy:
-        'Raise max_connections, or run fewer workers: each holds up to 25 with the queue in Postgres, 8 with Redis.',
     },
     {
       check: 'workers',

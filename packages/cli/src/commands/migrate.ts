@@ -1,9 +1,8 @@
-import { migrateDatabase } from '@candlefleet/db';
-import { locateFleet } from '../connect-fleet.js';
+import { migrateFleet } from '../connect-fleet.js';
 import type { CommandContext } from './context.js';
 
 export async function migrate({ settings, output }: CommandContext): Promise<void> {
-  await migrateDatabase(locateFleet(settings).databaseUrl);
+  await migrateFleet(settings);
   output.value({ migrated: true });
   output.line('The database has the schema of this candlefleet.');
 }

@@ -1,3 +1,4 @@
+import { BadInputError } from '@candlefleet/core';
 import { doctor } from '../commands/doctor.js';
 import { exportCandles } from '../commands/export.js';
 import { reset } from '../commands/reset.js';
@@ -11,6 +12,12 @@ interface ExportOptions {
   readonly to?: string;
   readonly provider?: string;
   readonly format?: string;
+}
+
+interface DoctorOptions {
+  readonly deep?: boolean;
+  readonly provider?: string;
+  readonly symbol?: string;
 }
 
 /** What is in the warehouse, and what it stands on. */
@@ -50,5 +57,15 @@ export function declareWarehouse({ program, run }: Cli): void {
   program
     .command('doctor')
     .description('look at everything that the fleet stands on')
-    .action(run((context) => doctor(context)));
+    .option('--deep', 'and check all that is stored by its own rules: reads every candle twice')
+    .option('--provider <id>', 'deep: only its series')
+    .option('--symbol <symbol>', 'deep: only its series')
+    .action(
+      run((context, { deep, provider, symbol }: DoctorOptions) => {
+        if (!deep && (provider !== undefined || symbol !== undefined))
+          throw new BadInputError('--provider and --symbol say what to check deeply: add --deep.');
+        const wishes = { provider, symbol: symbol === undefined ? undefined : parseSymbol(symbol) };
+        return doctor(context, deep ? wishes : undefined);
+      }),
+    );
 }

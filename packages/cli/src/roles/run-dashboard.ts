@@ -1,31 +1,21 @@
 import { startDashboard } from '@candlefleet/dashboard';
-import { connectDatabase, migrateDatabase } from '@candlefleet/db';
-import { locateFleet, openQueues } from '../connect-fleet.js';
 import { DASHBOARD_PORT, type Settings } from '../environment.js';
+import { openStores } from './open-stores.js';
 import { runRole } from './run-role.js';
-import { warnOfConnections } from './warn-of-connections.js';
-import { whenReachable } from './when-reachable.js';
 
 export function runDashboard(settings: Settings): Promise<void> {
-  return runRole(settings, 'dashboard', async (log, signal) => {
-    const { databaseUrl } = locateFleet(settings);
-    await whenReachable(() => migrateDatabase(databaseUrl), log, signal);
-    const db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet dashboard', poolSize: 4 });
-    const queues = await openQueues(settings, 'dashboard', log, signal);
-    const role = { beside: 0, consumes: false };
-    await whenReachable(() => warnOfConnections({ db, queues, log }, role), log, signal);
-    const dashboard = await startDashboard({
-      db,
-      queues,
-      log,
-      port: settings.dashboardPort ?? DASHBOARD_PORT,
-    });
+  // Its own server answers the probes.
+  return runRole({ ...settings, healthPort: undefined }, 'dashboard', async (start) => {
+    const stores = await openStores('dashboard', start);
+    const { db, queues } = stores;
+    const { log, health } = start;
+    const port = settings.dashboardPort ?? DASHBOARD_PORT;
+    const dashboard = await startDashboard({ db, queues, log, health, port });
     return {
-      ready: { url: dashboard.url },
+      ready: { url: dashboard.url, probes: dashboard.url },
       async close(deadlineMs) {
         await dashboard.close();
-        await queues.close({ deadlineMs });
-        await db.close();
+        await stores.close(deadlineMs);
       },
     };
   });

@@ -1,29 +1,27 @@
-import { connectDatabase, migrateDatabase } from '@candlefleet/db';
 import { providerTraits } from '@candlefleet/providers';
 import { startProducer } from '@candlefleet/producer';
-import { locateFleet, openQueues } from '../connect-fleet.js';
 import type { Settings } from '../environment.js';
+import { openStores } from './open-stores.js';
 import { runRole } from './run-role.js';
-import { warnOfConnections } from './warn-of-connections.js';
-import { whenReachable } from './when-reachable.js';
 
 export function runProducer(settings: Settings): Promise<void> {
-  return runRole(settings, 'producer', async (log, signal) => {
-    const { databaseUrl } = locateFleet(settings);
-    await whenReachable(() => migrateDatabase(databaseUrl), log, signal);
-    const db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet producer', poolSize: 4 });
-    const queues = await openQueues(settings, 'producer', log, signal);
-    // Beside the pool: the leader's session, and its LISTEN.
-    const role = { beside: 2, consumes: false };
-    await whenReachable(() => warnOfConnections({ db, queues, log }, role), log, signal);
+  return runRole(settings, 'producer', async (start) => {
+    const stores = await openStores('producer', start);
+    const { db, queues } = stores;
     const { upkeepMs, syncMs } = settings;
-    const timings = { planMs: upkeepMs, relayMs: upkeepMs, reapMs: upkeepMs, syncMs };
-    const producer = startProducer({ db, queues, traitsOf: providerTraits, timings, log });
+    const producer = startProducer({
+      db,
+      queues,
+      traitsOf: providerTraits,
+      timings: { planMs: upkeepMs, relayMs: upkeepMs, reapMs: upkeepMs, syncMs },
+      storesAnswerSince: () => stores.answerSince(),
+      log: start.log,
+    });
+    start.health.watch('healthz', producer.duties);
     return {
       async close(deadlineMs) {
         await producer.close();
-        await queues.close({ deadlineMs });
-        await db.close();
+        await stores.close(deadlineMs);
       },
     };
   });

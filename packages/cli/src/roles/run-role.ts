@@ -1,5 +1,8 @@
+import { systemClock } from '@candlefleet/core';
+import { createHealth, serveProbes, watchEventLoop, type Health } from '@candlefleet/health';
 import { destination, pino, type Logger } from 'pino';
 import type { Settings } from '../environment.js';
+import type { RoleStart } from './open-stores.js';
 
 export interface Role {
   /** Told to a supervisor when the role is up. */
@@ -26,18 +29,21 @@ export function createLogger(settings: Settings, role: string): Logger {
 export async function runRole(
   settings: Settings,
   name: string,
-  start: (log: Logger, signal: AbortSignal) => Promise<Role>,
+  start: (start: RoleStart) => Promise<Role>,
 ): Promise<void> {
   const log = createLogger(settings, name);
   const starting = new AbortController();
   let role: Role | undefined;
   let isStopping = false;
+  const health = startHealth(log, () => role !== undefined && !isStopping);
 
   const stop = (why: string) => {
     if (isStopping) return;
     isStopping = true;
     log.info({ why }, 'stopping');
     starting.abort();
+    // Its end is no news.
+    health.close();
     const deadline = setTimeout(() => {
       log.error('could not stop in time');
       process.exit(EXIT_DEADLINE);
@@ -58,8 +64,29 @@ export async function runRole(
   process.on('disconnect', () => stop('the supervisor is gone'));
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'a rejection that nobody handled'));
 
-  role = await start(log, starting.signal);
+  const probes = await serveHealth(health, settings);
+  role = await start({ settings, log, signal: starting.signal, health });
   if (isStopping) return;
-  log.info({ ...role.ready }, 'ready');
-  process.send?.({ ready: true, ...role.ready });
+  const told = { ...probes, ...role.ready };
+  log.info(told, 'ready');
+  process.send?.({ ready: true, ...told });
+}
+
+/** Of every role: it is up, and its event loop turns. The role adds what it depends on. */
+function startHealth(log: Logger, isUp: () => boolean): Health {
+  const health = createHealth({ clock: systemClock, log });
+  health.watch('healthz', watchEventLoop(log));
+  health.watch('readyz', {
+    name: 'process',
+    look: () =>
+      isUp()
+        ? { ok: true, found: 'is up' }
+        : { ok: false, found: 'is starting or stopping', remedy: 'Wait; its log says what it waits for.' },
+  });
+  return health;
+}
+
+/** Before the start, so that a process that waits for its stores can be told from one that is dead. */
+async function serveHealth(health: Health, { healthHost: host, healthPort: port }: Settings) {
+  return port === undefined ? {} : { probes: (await serveProbes(health, { host, port })).url };
 }

@@ -1,41 +1,37 @@
 import { systemClock } from '@candlefleet/core';
-import { connectDatabase, createBudget, migrateDatabase } from '@candlefleet/db';
+import { createBudget } from '@candlefleet/db';
 import { providerTraits } from '@candlefleet/providers';
 import { startWorker } from '@candlefleet/worker';
-import { locateFleet, openQueues, sourceOpener, VERSION } from '../connect-fleet.js';
+import { sourceOpener, VERSION } from '../connect-fleet.js';
 import type { Settings } from '../environment.js';
+import { openStores } from './open-stores.js';
 import { runRole } from './run-role.js';
-import { warnOfConnections } from './warn-of-connections.js';
-import { whenReachable } from './when-reachable.js';
 
 export function runWorker(settings: Settings): Promise<void> {
-  return runRole(settings, 'worker', async (log, signal) => {
-    const { databaseUrl } = locateFleet(settings);
-    await whenReachable(() => migrateDatabase(databaseUrl), log, signal);
-    const db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet worker', poolSize: 6 });
-    const queues = await openQueues(settings, 'worker', log, signal);
-    // Beside the pool: the lease.
-    const role = { beside: 1, consumes: true };
-    await whenReachable(() => warnOfConnections({ db, queues, log }, role), log, signal);
+  return runRole(settings, 'worker', async (start) => {
+    const stores = await openStores('worker', start);
+    const { db, queues } = stores;
+    const { leaseMs, progressMs } = settings;
     const worker = await startWorker({
       db,
       queues,
-      log,
+      log: start.log,
       budget: createBudget(db, settings.egressGroup),
       traitsOf: providerTraits,
       openSource: sourceOpener(settings, db),
       version: VERSION,
       concurrency: settings.workerConcurrency,
       queueNames: settings.workerQueues,
-      timings: { leaseMs: settings.leaseMs, renewMs: settings.leaseMs / 3, lockMs: settings.leaseMs },
+      timings: { leaseMs, renewMs: leaseMs / 3, lockMs: leaseMs, progressMs },
+      storesAnswerSince: () => stores.answerSince(),
       clock: systemClock,
     });
+    start.health.watch('healthz', worker.progress);
     return {
       ready: { workerId: worker.workerId },
       async close(deadlineMs) {
         await worker.close({ deadlineMs });
-        await queues.close({ deadlineMs });
-        await db.close();
+        await stores.close(deadlineMs);
       },
     };
   });

@@ -8,6 +8,7 @@ const schema = z.object({
   pid: z.number(),
   startedAt: z.string(),
   databaseUrl: z.string(),
+  directUrl: z.string().optional(),
   redisUrl: z.string().optional(),
   dashboardUrl: z.string(),
   replayUrl: z.string().optional(),

@@ -50,8 +50,14 @@ export async function startFleet(start: FleetStart): Promise<RunningFleet> {
   const dashboardPort = await chooseDashboardPort(settings);
   const databaseUrl = settings.databaseUrl ?? (await startPostgres(start)).url;
   stop.throwIfAborted();
-  await unlessStopped(stop, migrateDatabase(databaseUrl));
-  const db = connectDatabase({ url: databaseUrl, applicationName: 'candlefleet up', poolSize: 2 });
+  const directUrl = settings.databaseDirectUrl;
+  await unlessStopped(stop, migrateDatabase(directUrl ?? databaseUrl, { isPooled: directUrl !== undefined }));
+  const db = connectDatabase({
+    url: databaseUrl,
+    directUrl,
+    applicationName: 'candlefleet up',
+    poolSize: 2,
+  });
   onClose(() => db.close());
 
   const choice = await chooseSource({
@@ -124,6 +130,8 @@ function envOf(fleet: { settings: Settings; databaseUrl: string; dashboardPort: 
     DATABASE_URL: fleet.databaseUrl,
     CANDLEFLEET_DATA_DIR: fleet.settings.dataDir,
     DASHBOARD_PORT: String(fleet.dashboardPort),
+    // Several on one machine: each takes a free one, and tells where.
+    HEALTH_PORT: '0',
   };
 }
 

@@ -32,7 +32,11 @@ function supervise(...lives: string[]) {
     setInterval(() => {}, 1_000);
     lives[Math.min(n, lives.length) - 1]();`,
   );
-  supervisor = createSupervisor(program, folder, (line) => told.push(line));
+  supervisor = createSupervisor(program, folder, (line) => told.push(line), {
+    askMs: 20,
+    answerMs: 500,
+    endMs: 200,
+  });
   return {
     start: () => supervisor.start({ name: 'worker-1', args: [], env: process.env }),
     launches: () => readFileSync(launches, 'utf8').length,
@@ -82,6 +86,32 @@ test('those that are not ready are named, with the last line of their log', asyn
   expect(supervisor.starting).toEqual([
     { name: 'worker-1', lastWords: 'Redis is not there yet: ECONNREFUSED' },
   ]);
+});
+
+/** Serves /healthz with this status, and says where. */
+const serving = (status: number, then = '') => `import('node:http').then(({ createServer }) => {
+    const body = JSON.stringify({ checks: [{ check: 'progress', ok: ${status === 200}, found: 'jobs wait' }] });
+    const server = createServer((request, response) => { response.writeHead(${status}).end(body); });
+    server.listen(0, '127.0.0.1', () => {
+      process.send({ ready: true, probes: 'http://127.0.0.1:' + server.address().port });
+      ${then}
+    });
+  });`;
+
+test('one that says it is not well is ended and started again, with the reason', async () => {
+  const { start, launches } = supervise(serving(503), serving(200));
+  await start();
+  await waitUntil('a second launch', () => launches() === 2);
+  expect(told[0]).toBe('worker-1 is not well, and is ended: progress: jobs wait.');
+  expect(told[1]).toContain('worker-1 ended (SIGTERM); starting it again');
+});
+
+test('one that stands still answers nothing, and is killed and started again', async () => {
+  const { start, launches } = supervise(serving(200, "process.kill(process.pid, 'SIGSTOP');"), serving(200));
+  await start();
+  await waitUntil('a second launch', () => launches() === 2);
+  expect(told[0]).toBe('worker-1 is not well, and is ended: its /healthz does not answer.');
+  expect(told[1]).toContain('worker-1 ended (SIGKILL); starting it again');
 });
 
 test('a stop before it is ready ends it, and is clean', async () => {

@@ -2,8 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { BadInputError } from '@candlefleet/core';
+import { z } from 'zod';
 import { EXIT } from '../errors.js';
 import { lastLines, lastWords, logEnd, openLog } from './logs.js';
+import { watchHealth } from './watch-health.js';
 
 export interface ChildSpec {
   /** Its log's name: `worker-1`. */
@@ -25,6 +27,15 @@ export interface Supervisor {
   readonly starting: readonly { name: string; lastWords: string }[];
 }
 
+export interface SupervisorTimings {
+  /** How often a process is asked for its health, and how long its answer is awaited. */
+  readonly askMs: number;
+  readonly answerMs: number;
+  /** What one that is not well may take to end. */
+  readonly endMs: number;
+}
+
+const TIMINGS: SupervisorTimings = { askMs: 2_000, answerMs: 10_000, endMs: 30_000 };
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 30_000;
 /** Up for this long: what happened before is forgiven. */
@@ -39,31 +50,46 @@ interface Kept {
   startedAt: number;
   deaths: number;
   isStopping: boolean;
+  /** Ends the watch of its health. */
+  unwatch: () => void;
   timer: NodeJS.Timeout | undefined;
   /** Who waits for it to be ready for the first time; a restart before that keeps them waiting. */
   waiting: { resolve(told: Record<string, unknown>): void; reject(error: Error): void } | undefined;
 }
 
-/** Separate processes with their logs in a folder. One that dies is restarted, with backoff, saying so. */
+/** What a process tells when it is ready. */
+const toldSchema = z.looseObject({ probes: z.string().optional() });
+
+/**
+ * Separate processes with their logs in a folder. One that dies is restarted, with backoff, saying so; one that says it
+ * is not well, or says nothing any more, is ended first.
+ */
 export function createSupervisor(
   program: string,
   logFolder: string,
   tell: (line: string) => void,
+  timings: Partial<SupervisorTimings> = {},
 ): Supervisor {
+  const { askMs: everyMs, answerMs, endMs } = { ...TIMINGS, ...timings };
   mkdirSync(logFolder, { recursive: true });
   const kept = new Map<string, Kept>();
 
   function watch(one: Kept): void {
     const { child, spec } = one;
     child.on('message', (message) => {
-      one.waiting?.resolve(typeof message === 'object' && message !== null ? { ...message } : {});
+      const told = toldSchema.parse(message);
+      one.waiting?.resolve(told);
       one.waiting = undefined;
+      one.unwatch();
+      if (told.probes)
+        one.unwatch = watchHealth(told.probes, { everyMs, answerMs, onSick: (why) => endSick(one, why) });
     });
     // A process that could not even be started has no exit.
     child.once('error', (error) => {
       if (child.pid === undefined) died(one, error.message);
     });
     child.once('exit', (code, signal) => {
+      one.unwatch();
       if (one.isStopping) return;
       const why = signal ?? `exit code ${code}`;
       if (code !== EXIT.badInput || !one.waiting) return died(one, why);
@@ -73,6 +99,12 @@ export function createSupervisor(
         new BadInputError(`${spec.name} could not start (${why}):\n${lastLines(one.log, one.logFrom)}`),
       );
     });
+  }
+
+  function endSick(one: Kept, why: string): void {
+    if (one.isStopping) return;
+    tell(`${one.spec.name} is not well, and is ended: ${why}.`);
+    void endChild(one, endMs);
   }
 
   function died(one: Kept, why: string): void {
@@ -109,6 +141,7 @@ export function createSupervisor(
           startedAt: performance.now(),
           deaths: 0,
           isStopping: false,
+          unwatch: () => {},
           timer: undefined,
           waiting: { resolve, reject },
         };
@@ -123,6 +156,7 @@ export function createSupervisor(
         kept.delete(name);
         one.isStopping = true;
         clearTimeout(one.timer);
+        one.unwatch();
         return endChild(one, deadlineMs);
       });
       return (await Promise.all(endings)).every(Boolean);

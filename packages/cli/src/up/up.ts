@@ -31,7 +31,9 @@ export async function up(context: CommandContext, flags: UpFlags): Promise<numbe
   removeRunFile(settings.dataDir);
   const stop = stopSignal();
   const logs = path.join(settings.dataDir, 'logs');
-  const supervisor = createSupervisor(PROGRAM, logs, (line) => output.note(line));
+  const supervisor = createSupervisor(PROGRAM, logs, (line) => output.note(line), {
+    endMs: settings.shutdownMs + PATIENCE_MS,
+  });
   const closers: (() => unknown)[] = [];
   let isClean = false;
   try {
@@ -88,6 +90,7 @@ function announce({ settings, output }: CommandContext, fleet: RunningFleet, log
     pid: process.pid,
     startedAt: new Date().toISOString(),
     databaseUrl,
+    directUrl: settings.databaseDirectUrl,
     redisUrl: settings.redisUrl,
     dashboardUrl,
     replayUrl,

@@ -84,43 +84,52 @@ describe('what an answer proves', () => {
 });
 
 describe('what a second answer confirms', () => {
-  const confirm = (holes: [number, number][], from: number, minutes: number[]) =>
+  const confirm = (
+    first: number[],
+    holes: [number, number][],
+    from: number,
+    minutes: number[],
+    unsound: number[] = [],
+  ) =>
     confirmHoles(
       holes.map(([a, b]) => at(a, b)),
       {
         ...base,
         asked: { fromMs: from * M, toMs: Number.POSITIVE_INFINITY },
         openTimesMs: minutes.map((minute) => minute * M),
+        firstOpenTimesMs: first.map((minute) => minute * M),
+        unsoundMs: unsound.map((minute) => minute * M),
       },
     ).proven;
+  const HOLES: [number, number][] = [
+    [3, 5],
+    [7, 8],
+  ];
 
-  test('the holes that it spans, whether it brings their candles or not', () => {
-    expect(
-      confirm(
-        [
-          [3, 5],
-          [7, 8],
-        ],
-        0,
-        [1, 2, 4, 9],
-      ),
-    ).toEqual([at(3, 5), at(7, 8)]);
+  test('the holes that it does not show either, though it shows what is behind them', () => {
+    expect(confirm([1, 2, 5, 6, 8], HOLES, 0, [1, 2, 5, 6, 8])).toEqual([at(3, 5), at(7, 8)]);
   });
 
-  test('not what lies behind its last candle, nor before its start', () => {
-    expect(
-      confirm(
-        [
-          [1, 3],
-          [6, 9],
-        ],
-        2,
-        [5, 7],
-      ),
-    ).toEqual([at(2, 3), at(6, 8)]);
+  test('of a hole of which it brings a candle, that candle alone: the first answer left some out', () => {
+    expect(confirm([1, 2, 5, 6, 8], HOLES, 0, [1, 2, 4, 5, 6, 8])).toEqual([at(4, 5), at(7, 8)]);
   });
 
-  test('nothing, where it is empty', () => {
-    expect(confirm([[1, 3]], 0, [])).toEqual([]);
+  test('not a hole whose end it does not show: it begins late, or was cut', () => {
+    expect(confirm([1, 2, 5, 6, 8], HOLES, 0, [6, 8, 9])).toEqual([at(7, 8)]);
+    expect(confirm([1, 2, 5, 6, 8], HOLES, 0, [1, 2, 5, 6])).toEqual([at(3, 5)]);
+  });
+
+  test('not what lies before its start', () => {
+    expect(confirm([5], [[1, 5]], 2, [5, 6])).toEqual([at(2, 5)]);
+  });
+
+  test('not a hole in which one of the two showed a candle that is not sound', () => {
+    expect(confirm([1, 2, 5, 6, 8], HOLES, 0, [1, 2, 5, 6, 8], [4])).toEqual([at(7, 8)]);
+    expect(confirm([1, 2, 5, 6, 8], HOLES, 0, [1, 2, 4, 5, 6, 8], [3, 4])).toEqual([at(4, 5), at(7, 8)]);
+  });
+
+  test('nothing, where it is empty, or has rows off the grid', () => {
+    expect(confirm([5], [[1, 3]], 0, [])).toEqual([]);
+    expect(confirm([5], [[1, 5]], 0, [5, 6, 6.5])).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import { opensIn, type Calendar } from '../calendar/calendar.js';
+import { isAligned, opensIn, type Calendar } from '../calendar/calendar.js';
 import { intersectRanges, normalizeRanges, subtractRanges, type Range, type Ranges } from '../range.js';
 import type { Timeframe } from '../timeframe.js';
 
@@ -51,20 +51,35 @@ export function assessAnswer(answer: Answer): Assessment {
 }
 
 /** A second answer about the same stretch, asked for through another window. */
-export type Confirmation = Omit<Answer, 'omitsEmptyCandles'>;
+export interface Confirmation extends Omit<Answer, 'omitsEmptyCandles'> {
+  /** What the first answer returned. */
+  readonly firstOpenTimesMs: readonly number[];
+  /** Where one of the two showed what is no sound candle: something is there. */
+  readonly unsoundMs: readonly number[];
+}
 
 export interface Confirmed {
   /** What of the holes is now certain: that no candle is there, or that the second answer brought it. */
   readonly proven: Range[];
 }
 
-/** What a second answer settles of the holes of a first one: all that lies before the last candle that it returned. */
+/**
+ * What a second answer settles of the holes of a first one. It agrees on a hole when it shows none of its candles, and
+ * does show the candle behind it: one that begins late, or was cut, shows neither. Where it brings some of a hole's
+ * candles, the first answer left some out, so that only those are certain. Rows off the grid leave everything in doubt.
+ */
 export function confirmHoles(holes: Ranges, second: Confirmation): Confirmed {
-  const { calendar, timeframe, asked } = second;
-  const inside = second.openTimesMs.filter((open) => open >= asked.fromMs && open < asked.toMs);
-  if (inside.length === 0) return { proven: [] };
-  const lastOpen = inside.reduce((latest, open) => Math.max(latest, open));
-  return {
-    proven: intersectRanges(holes, [{ fromMs: asked.fromMs, toMs: calendar.closeOf(timeframe, lastOpen) }]),
-  };
+  const { calendar, timeframe, asked, firstOpenTimesMs, unsoundMs } = second;
+  const opens = second.openTimesMs.filter((open) => open >= asked.fromMs && open < asked.toMs);
+  if ([...opens, ...unsoundMs].some((open) => !isAligned(calendar, timeframe, open))) return { proven: [] };
+  const seen = new Set(opens);
+  const settled = holes.flatMap((hole): Range[] => {
+    const isInHole = (open: number) => open >= hole.fromMs && open < hole.toMs;
+    const brought = opens.filter(isInHole);
+    if (brought.length > 0)
+      return brought.map((open) => ({ fromMs: open, toMs: calendar.stepOpen(timeframe, open, 1) }));
+    const behind = firstOpenTimesMs.filter((open) => open >= hole.toMs);
+    return seen.has(Math.min(...behind)) && !unsoundMs.some(isInHole) ? [hole] : [];
+  });
+  return { proven: intersectRanges(intersectRanges(normalizeRanges(settled), holes), [asked]) };
 }

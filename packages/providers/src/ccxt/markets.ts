@@ -82,10 +82,7 @@ export function createMarkets(options: {
       }
       const market = find(await load(FRESH_MS), symbol) ?? find(await load(RECHECK_MS), symbol);
       if (market) return market;
-      throw new SymbolUnknownError({
-        provider,
-        what: `there is no symbol "${symbol}". Symbols are written like BTC/USDT; \`npx candlefleet symbols find\` lists them.`,
-      });
+      throw new SymbolUnknownError({ provider, what: `there is no symbol "${symbol}"` });
     },
   };
 }

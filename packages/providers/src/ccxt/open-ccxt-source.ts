@@ -38,10 +38,16 @@ const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 /** Weight of a market list: Binance's /exchangeInfo costs 20; elsewhere a request is a request. */
 const MARKETS_WEIGHT: Record<string, number> = { binance: 20, binanceus: 20, replay: 20 };
 
-type Cell = number | null | undefined;
-type Row = readonly [openMs: number, open: Cell, high: Cell, low: Cell, close: Cell, volume: Cell];
+type Row = readonly [
+  openMs: number,
+  open: unknown,
+  high: unknown,
+  low: unknown,
+  close: unknown,
+  volume: unknown,
+];
 // A row is one check: cell by cell, a page took fifteen times as long.
-const rowsSchema = z.array(z.custom<Row>(isRow, 'not a time and five numbers'));
+const rowsSchema = z.array(z.custom<Row>(isRow, 'not a time and five values'));
 
 /** A provider by its ccxt id; `replay` is ccxt's binance, pointed at a replay server. */
 export async function openCcxtSource(provider: string, options: SourceOptions): Promise<CandleSource> {
@@ -73,7 +79,8 @@ export async function openCcxtSource(provider: string, options: SourceOptions): 
       return await wire.run(context, work);
     } catch (thrown) {
       const error = translateError(provider, thrown, context, clock.nowMs());
-      if (error instanceof RefusedError) await options.gate.observeRefused(error);
+      if (error instanceof RefusedError && error.retryAfterMs > (context.heardMs ?? 0))
+        await options.gate.observeRefused(error);
       throw error;
     }
   }
@@ -175,12 +182,16 @@ function parseRows(provider: string, rows: unknown): Candle[] {
   // A number that is none becomes NaN, so that the check rejects its row and not the whole answer.
   return parsed.data.map(([openMs, open, high, low, close, volume]) => ({
     openMs,
-    open: open ?? Number.NaN,
-    high: high ?? Number.NaN,
-    low: low ?? Number.NaN,
-    close: close ?? Number.NaN,
-    volume: volume ?? Number.NaN,
+    open: numberOf(open),
+    high: numberOf(high),
+    low: numberOf(low),
+    close: numberOf(close),
+    volume: numberOf(volume),
   }));
+}
+
+function numberOf(cell: unknown): number {
+  return typeof cell === 'number' ? cell : Number.NaN;
 }
 
 function symbolOf({ symbol, created, active }: Market): SymbolInfo {
@@ -188,8 +199,7 @@ function symbolOf({ symbol, created, active }: Market): SymbolInfo {
 }
 
 function isRow(row: unknown): row is Row {
-  if (!Array.isArray(row) || row.length < 6 || !Number.isSafeInteger(row[0])) return false;
-  return row.slice(1, 6).every((cell) => cell === null || cell === undefined || Number.isFinite(cell));
+  return Array.isArray(row) && row.length >= 6 && Number.isSafeInteger(row[0]);
 }
 
 /** The first URL in ccxt's tree: the host that answers. */

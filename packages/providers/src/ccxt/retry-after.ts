@@ -11,7 +11,11 @@ export function parseRetryAfter(headers: Headers, nowMs: number): number | undef
   const text = headers.get('retry-after')?.trim();
   if (!text) return undefined;
   const waitMs = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) * 1_000 : untilDate(text, headers, nowMs);
-  if (!Number.isFinite(waitMs)) return undefined;
+  return Number.isFinite(waitMs) ? withinReason(waitMs) : undefined;
+}
+
+/** No shorter than any server means, and no longer than any server keeps anybody away. */
+export function withinReason(waitMs: number): number {
   return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, waitMs));
 }
 

@@ -2,8 +2,12 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Clock, RequestGate, RequestPurpose } from '@candlefleet/core';
 import { AnswerMalformedError, TimedOutError, UnavailableError } from '../errors.js';
 import { shapeFault } from './answer-shapes.js';
+import { readErrorText, readText } from './read-body.js';
 import { createRequestSignal } from './request-signal.js';
 import { parseRetryAfter } from './retry-after.js';
+
+/** The largest honest page is 10,000 rows of some 100 bytes; a worker reads many at once. */
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 
 /** What one call into ccxt is for; every wire request that it makes is paid and stopped under it. */
 export interface WireContext {
@@ -12,8 +16,10 @@ export interface WireContext {
   readonly urgent: boolean;
   readonly signal: AbortSignal;
   /** Filled in by the wire: what the last answer's head said. */
-  status?: number;
+  status?: number | undefined;
   retryAfterMs?: number | undefined;
+  /** Filled in by the wire: the longest wait that the gate has heard of already. */
+  heardMs?: number | undefined;
   /** Filled in by the wire: an answer that was parsed and found well formed. */
   answer?: { readonly text: string; readonly value: unknown };
 }
@@ -49,6 +55,7 @@ export function createWire(options: {
     async fetch(url, init) {
       const context = storage.getStore();
       if (!context) throw new Error('a request outside every call: nobody pays for it');
+      Object.assign(context, { status: undefined, retryAfterMs: undefined, heardMs: undefined });
       await gate.pass(context);
       const limit = createRequestSignal(context.signal, timeoutMs);
       try {
@@ -61,7 +68,12 @@ export function createWire(options: {
           signal: limit.signal,
         });
         noteHead(context, response, gate, clock.nowMs());
-        const text = await readLimited(provider, response, maxAnswerBytes);
+        const hearing = hearRefusal(context, gate);
+        const { signal } = limit;
+        const text = response.ok
+          ? await readText(provider, response, { maxBytes: mostBytes(context, maxAnswerBytes), signal })
+          : await readErrorText(response, signal);
+        await hearing;
         refuseMalformed(provider, context, response, text);
         return new ReadResponse(text, { status: response.status, headers: response.headers });
       } catch (thrown) {
@@ -106,27 +118,27 @@ function noteHead(context: WireContext, response: Response, gate: RequestGate, n
   if (Number.isFinite(used)) gate.observeUsed({ weight: used });
 }
 
-async function readLimited(provider: string, response: Response, maxBytes: number): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  let bytes = 0;
-  if (!response.body) return text;
-  for await (const part of response.body) {
-    const chunk: Uint8Array = part;
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) {
-      throw new AnswerMalformedError({ provider, what: `the answer is larger than ${maxBytes} bytes` });
-    }
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
+/** The fleet hears of it before the body is read: that may take long, or never end. */
+async function hearRefusal(context: WireContext, gate: RequestGate): Promise<void> {
+  const { status, retryAfterMs } = context;
+  if ((status !== 418 && status !== 429) || retryAfterMs === undefined) return;
+  context.heardMs = retryAfterMs;
+  await gate.observeRefused({ retryAfterMs, isBan: status === 418 });
+}
+
+function isForCandles({ purpose }: WireContext): boolean {
+  return purpose === 'candles' || purpose === 'confirmation';
+}
+
+function mostBytes(context: WireContext, maxAnswerBytes: number): number {
+  return isForCandles(context) ? Math.min(MAX_PAGE_BYTES, maxAnswerBytes) : maxAnswerBytes;
 }
 
 /** An error page of a proxy, half an answer, or one of another shape must not reach ccxt's lenient parsers. */
 function refuseMalformed(provider: string, context: WireContext, response: Response, text: string): void {
   if (!response.ok) return;
   const answer = parseJson(provider, response, text);
-  if (context.purpose !== 'candles' && context.purpose !== 'confirmation') return;
+  if (!isForCandles(context)) return;
   const fault = shapeFault(provider, answer);
   if (fault)
     throw new AnswerMalformedError({

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reply } from './binance-wire.js';
 import type { Struck } from './fault-die.js';
@@ -25,28 +27,31 @@ export async function sendReply(
     response.write(text.slice(0, Math.floor(text.length / 2)), () => response.socket?.resetAndDestroy());
     return;
   }
-  if (drip) await dripOut(response, Buffer.from(text), drip.bytesPerSecond);
-  else if (huge) await padOut(response, text, huge.megabytes * MEGABYTE);
-  if (response.destroyed) return;
+  if (drip) return sendParts(response, dripOut(Buffer.from(text), drip.bytesPerSecond));
+  if (huge) return sendParts(response, padOut(text, huge.megabytes * MEGABYTE));
   const gone = Promise.race([once(response, 'finish'), once(response, 'close')]);
-  response.end(drip || huge ? undefined : text);
+  response.end(text);
   await gone;
 }
 
-async function dripOut(response: ServerResponse, bytes: Buffer, bytesPerSecond: number): Promise<void> {
+/** As fast as it is read, for as long as it is. */
+async function sendParts(response: ServerResponse, parts: AsyncGenerator<Buffer>): Promise<void> {
+  await pipeline(Readable.from(parts), response).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  });
+}
+
+async function* dripOut(bytes: Buffer, bytesPerSecond: number): AsyncGenerator<Buffer> {
   const size = Math.max(1, Math.round(bytesPerSecond / DRIPS_PER_SECOND));
-  for (let at = 0; at < bytes.length && !response.destroyed; at += size) {
-    response.write(bytes.subarray(at, at + size));
+  for (let at = 0; at < bytes.length; at += size) {
+    yield bytes.subarray(at, at + size);
     await sleep((1_000 * size) / bytesPerSecond);
   }
 }
 
 /** White space behind the value: JSON that is well formed, so that nothing but its size speaks against it. */
-async function padOut(response: ServerResponse, text: string, bytes: number): Promise<void> {
-  const padding = ' '.repeat(64 * 1024);
-  response.write(text);
-  for (let sent = text.length; sent < bytes && !response.destroyed; sent += padding.length) {
-    if (response.write(padding)) continue;
-    await Promise.race([once(response, 'drain'), once(response, 'close')]);
-  }
+async function* padOut(text: string, bytes: number): AsyncGenerator<Buffer> {
+  yield Buffer.from(text);
+  const padding = Buffer.alloc(64 * 1024, ' ');
+  for (let sent = text.length; sent < bytes; sent += padding.length) yield padding;
 }

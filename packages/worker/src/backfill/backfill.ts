@@ -1,6 +1,7 @@
 import {
   asFleetError,
   calendarOf,
+  checkPage,
   FleetError,
   type Calendar,
   type CandlePage,
@@ -19,9 +20,9 @@ import { ForeignOriginError, StoppedError, UnsettledError } from '../errors.js';
 import type { LeaseKeeper } from '../lease-keeper.js';
 import { passPoint } from '../points.js';
 import type { Sources } from '../sources.js';
-import { checkPage } from './check-page.js';
 import { claimOf, endingOfRefusedClaim } from './claim.js';
 import { endFailedAttempt, type FailureDeps } from './fail.js';
+import { fetchPatiently } from './fetch-patiently.js';
 import { createProgress, type Progress } from './progress.js';
 
 export interface BackfillDeps extends FailureDeps {
@@ -51,7 +52,7 @@ export async function backfill(
   const letGo = deps.lease.hold(claim.executionId, deps.attemptDeadlineMs);
   try {
     const execution = await deps.claim(claim);
-    if (execution.outcome !== 'claimed') return endingOfRefusedClaim(execution);
+    if (execution.outcome !== 'claimed') return endingOfRefusedClaim(execution, deps.lease.restMs);
     try {
       if (source instanceof FleetError) throw source;
       return await fetchAndStore(startAttempt(deps, job, source, execution), stop.signal);
@@ -105,8 +106,10 @@ function startAttempt(
 
 async function fetchAndStore(attempt: Attempt, signal: AbortSignal): Promise<JobEnding> {
   const { deps, job, source, execution } = attempt;
+  const onAgain = ({ code, message }: FleetError) =>
+    deps.log.warn({ execution_id: execution.executionId, series: execution.seriesId, code }, message);
   for (const range of execution.todo) {
-    for await (const page of source.fetchCandles(requestOf(attempt, range, signal))) {
+    for await (const page of fetchPatiently(source, requestOf(attempt, range, signal), { onAgain })) {
       const ending = await storePage(attempt, page);
       if (ending) return ending;
       passPoint('page:after', execution.executionId);

@@ -18,22 +18,27 @@ const traits: ProviderTraits = {
   pageWeight: 1,
 };
 
+const REST_MS = 10_000;
+
 describe('the ending of a job whose claim did not get its execution', () => {
-  test.each(['held', 'not_yet', 'no_lease'] as const)(
-    '%s: back in ten seconds at the earliest',
-    (outcome) => {
-      expect(endingOfRefusedClaim({ outcome, waitMs: 0 })).toEqual({ do: 'delay', delayMs: 10_000 });
-      expect(endingOfRefusedClaim({ outcome, waitMs: 9_999 })).toEqual({ do: 'delay', delayMs: 10_000 });
-      expect(endingOfRefusedClaim({ outcome, waitMs: 60_000 })).toEqual({ do: 'delay', delayMs: 60_000 });
-    },
-  );
+  test.each(['held', 'not_yet', 'no_lease'] as const)('%s: back after a rest at the earliest', (outcome) => {
+    expect(endingOfRefusedClaim({ outcome, waitMs: 0 }, REST_MS)).toEqual({ do: 'delay', delayMs: REST_MS });
+    expect(endingOfRefusedClaim({ outcome, waitMs: 9_999 }, REST_MS)).toEqual({
+      do: 'delay',
+      delayMs: REST_MS,
+    });
+    expect(endingOfRefusedClaim({ outcome, waitMs: 60_000 }, REST_MS)).toEqual({
+      do: 'delay',
+      delayMs: 60_000,
+    });
+  });
 
   test.each(['nothing_missing', 'completed', 'cancelled', 'gone'] as const)('%s: it completes', (outcome) => {
-    expect(endingOfRefusedClaim({ outcome })).toEqual({ do: 'complete', note: outcome });
+    expect(endingOfRefusedClaim({ outcome }, REST_MS)).toEqual({ do: 'complete', note: outcome });
   });
 
   test('failed: it fails, and says that a person may retry', () => {
-    expect(endingOfRefusedClaim({ outcome: 'failed' })).toMatchObject({
+    expect(endingOfRefusedClaim({ outcome: 'failed' }, REST_MS)).toMatchObject({
       do: 'fail',
       code: 'execution_failed',
       message: expect.stringContaining('retry'),

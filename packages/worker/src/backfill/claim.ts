@@ -2,9 +2,6 @@ import { calendarOf, tailWindow, type ProviderTraits } from '@candlefleet/core';
 import type { Claim, ClaimAnswer, TailClaim } from '@candlefleet/db';
 import { executionIdOf, slotMsOf, type BackfillJob, type JobEnding } from '@candlefleet/queue';
 
-/** The least that a job waits when its stretch is held or its worker has no lease (protocol). */
-const SHORTEST_DELAY_MS = 10_000;
-
 /** What to claim for a job; a tail's slot is read from the job, its newest closed candles from the database's clock. */
 export function claimOf(
   job: { id: string; data: BackfillJob },
@@ -29,12 +26,15 @@ function tailOf(job: { id: string; data: BackfillJob }, traits: ProviderTraits, 
 }
 
 /** What becomes of the job when the claim did not get the execution (protocol, "Jobs are a hint"). */
-export function endingOfRefusedClaim(answer: Exclude<ClaimAnswer, { outcome: 'claimed' }>): JobEnding {
+export function endingOfRefusedClaim(
+  answer: Exclude<ClaimAnswer, { outcome: 'claimed' }>,
+  restMs: number,
+): JobEnding {
   switch (answer.outcome) {
     case 'held':
     case 'not_yet':
     case 'no_lease':
-      return { do: 'delay', delayMs: Math.max(SHORTEST_DELAY_MS, answer.waitMs) };
+      return { do: 'delay', delayMs: Math.max(restMs, answer.waitMs) };
     case 'failed':
       return {
         do: 'fail',

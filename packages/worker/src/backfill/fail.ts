@@ -3,14 +3,13 @@ import type { ClaimedExecution, Finish, FinishAnswer } from '@candlefleet/db';
 import type { JobEnding } from '@candlefleet/queue';
 import type { Logger } from 'pino';
 import { BudgetUnknownError, BudgetWaitError, StoppedError } from '../errors.js';
+import type { LeaseKeeper } from '../lease-keeper.js';
 
 export interface FailureDeps {
   readonly finish: (finish: Finish) => Promise<FinishAnswer>;
   readonly log: Logger;
+  readonly lease: Pick<LeaseKeeper, 'restMs'>;
 }
-
-/** After a statement of unknown outcome nothing more is tried under that fence for this long. */
-const SILENT_DELAY_MS = 10_000;
 
 /** T6 and T7: records how an attempt ended that did not complete, and says what becomes of the job. */
 export async function endFailedAttempt(
@@ -23,7 +22,7 @@ export async function endFailedAttempt(
     signal.aborted && !(thrown instanceof StoppedError) ? asFleetError(signal.reason) : asFleetError(thrown);
   // Without a lease nothing may be written: the reaper, or our own next renewal, takes the row back.
   if (error instanceof StoppedError && error.why === 'lease_lost')
-    return { do: 'delay', delayMs: SILENT_DELAY_MS };
+    return { do: 'delay', delayMs: deps.lease.restMs };
   const context = { execution_id: execution.executionId, series: execution.seriesId, code: error.code };
   const ownLimit = ownLimitMs(error);
   const finish = finishOf(execution, error, ownLimit);
@@ -41,7 +40,8 @@ export async function endFailedAttempt(
       { ...context, err: again },
       'the end of an attempt could not be recorded; its row is handed back by the lease',
     );
-    return { do: 'delay', delayMs: SILENT_DELAY_MS };
+    // Nothing more is tried under this fence: the statement's outcome is unknown.
+    return { do: 'delay', delayMs: deps.lease.restMs };
   }
 }
 

@@ -1,7 +1,6 @@
-import type { Calendar, CandlePage } from '@candlefleet/core';
+import type { Calendar, CandlePage, CheckedPage } from '@candlefleet/core';
 import type { ClaimedExecution, StoredChunk } from '@candlefleet/db';
 import type { BackfillJob, JobInHand } from '@candlefleet/queue';
-import type { CheckedPage } from './check-page.js';
 
 /** What Bull Board shows of a running job. */
 export interface Progress {

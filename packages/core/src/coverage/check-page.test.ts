@@ -1,5 +1,7 @@
-import { alwaysOpen, type Candle, type CandlePage } from '@candlefleet/core';
 import { describe, expect, test } from 'vitest';
+import { alwaysOpen } from '../calendar/always-open.js';
+import type { Candle } from '../candle/candle.js';
+import type { CandlePage } from '../provider/candle-source.js';
 import { checkPage } from './check-page.js';
 
 const M = 60_000;

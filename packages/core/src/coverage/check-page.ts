@@ -1,16 +1,9 @@
-import {
-  checkCandles,
-  intersectRanges,
-  normalizeRanges,
-  subtractRanges,
-  unionRanges,
-  type Calendar,
-  type Candle,
-  type CandlePage,
-  type Range,
-  type RejectedCandle,
-  type Timeframe,
-} from '@candlefleet/core';
+import type { Calendar } from '../calendar/calendar.js';
+import type { Candle } from '../candle/candle.js';
+import { checkCandles, type RejectedCandle } from '../candle/check-candles.js';
+import type { CandlePage } from '../provider/candle-source.js';
+import { intersectRanges, normalizeRanges, subtractRanges, unionRanges, type Range } from '../range.js';
+import type { Timeframe } from '../timeframe.js';
 
 export interface CheckedPage {
   readonly good: Candle[];

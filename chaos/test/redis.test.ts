@@ -1,0 +1,3 @@
+import { describeShortForms } from './short-forms.js';
+
+describeShortForms('redis');
