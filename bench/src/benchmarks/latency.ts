@@ -51,6 +51,7 @@ async function measureLevel({ redisUrl, tell }: Setting, count: number): Promise
     await waitUntil('the first tails', async () => (await countSeries(warehouse)) >= count, 300_000);
     const alone = await measure(warehouse, () => sleep(MINUTE_MS));
     tell(`alone: ${JSON.stringify(alone)}`);
+    await untilNextMinute(warehouse);
     const busy = await measure(warehouse, () => fetchHistory(warehouse));
     tell(`with history: ${JSON.stringify(busy)}`);
     return toReport({ count, alone, busy, busyRounds });
@@ -127,6 +128,11 @@ async function countSeries({ db }: Warehouse): Promise<number> {
     select count(distinct series_id)::int as series from backfill_state_persistent
     where kind = 'tail' and status = 'completed' and outcome = 'stored'`;
   return row?.series ?? 0;
+}
+
+/** The slots of a minute lie in its first third: that is when the history must be under way. */
+async function untilNextMinute({ db }: Warehouse): Promise<void> {
+  await sleep(MINUTE_MS - ((await db.clockMs()) % MINUTE_MS));
 }
 
 async function fetchHistory({ db }: Warehouse): Promise<void> {

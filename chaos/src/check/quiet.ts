@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readSeriesFacts, startRun } from '@candlefleet/db';
+import { readSeriesFacts, startRun, type SeriesFacts } from '@candlefleet/db';
 import { waitUntil } from '@candlefleet/testing';
 import type { Load } from '../stage/load.js';
 import type { Stage } from '../stage/stage.js';
@@ -8,6 +8,7 @@ import type { Stage } from '../stage/stage.js';
 const FRESH_WITHIN_MS = 150_000;
 const QUIET_WITHIN_MS = 600_000;
 const MINUTE_MS = 60_000;
+const LOOK_EVERY_MS = 1_000;
 
 /** Each scheduler fires again: fresh candles of every live series, from after `sinceMs`. */
 export async function waitForFreshCandles(stage: Stage, load: Load, sinceMs: number): Promise<void> {
@@ -24,49 +25,43 @@ export async function waitForFreshCandles(stage: Stage, load: Load, sinceMs: num
 }
 
 /**
- * Everything that is wanted is there, or visibly failed or in doubt: then it is run or asked for again, as a person would
- * do it. Answers how many had failed.
+ * Everything that is wanted is there. What visibly failed is run again, and what is in doubt, or was cancelled in Bull
+ * Board, is asked for, as a person would do it. Answers how many had failed.
  */
 export async function waitForQuiet(stage: Stage, load: Load): Promise<{ retried: number }> {
   let retried = 0;
-  let isQuiet = false;
-  for (const end = performance.now() + QUIET_WITHIN_MS; !isQuiet; await sleep(500)) {
-    if (performance.now() > end) throw new Error(`not quiet: ${await whatIsLeft(stage)}`);
+  for (const end = performance.now() + QUIET_WITHIN_MS; ; await sleep(LOOK_EVERY_MS)) {
     retried += await load.retryFailed();
-    await askForDoubts(stage);
-    isQuiet = (await whatIsLeft(stage)) === '';
-  }
-  return { retried };
-}
-
-/** A person's run asks at once for what would be asked again in minutes. */
-async function askForDoubts({ db }: Stage): Promise<void> {
-  for (const { seriesId, unconfirmed, unfinished } of await readSeriesFacts(db)) {
-    if (unfinished > 0) continue;
-    for (const range of unconfirmed)
-      await startRun(db, {
-        seriesId,
-        range,
-        requestedBy: 'chaos',
-        candlesEstimated: 0,
-        requestsEstimated: 0,
-      });
+    const left = await listUnsettled(stage);
+    if (left.length === 0) return { retried };
+    if (performance.now() > end) throw new Error(`not quiet: ${left.map(nameOf).join(', ')}`);
+    for (const one of left) if (one.unfinished === 0) await askFor(stage, one);
   }
 }
 
-async function whatIsLeft(stage: Stage): Promise<string> {
-  const left = (await readSeriesFacts(stage.db)).filter((one) => {
-    const { settled, wantedFromMs, wantedToMs, unfinished, unconfirmed } = one;
-    const isWhole =
-      wantedFromMs === null ||
-      wantedToMs === null ||
-      settled.some((range) => range.fromMs <= wantedFromMs && range.toMs >= wantedToMs);
-    return unfinished > 0 || unconfirmed.length > 0 || !isWhole;
+async function listUnsettled({ db }: Stage): Promise<SeriesFacts[]> {
+  return (await readSeriesFacts(db)).filter(
+    ({ unfinished, unconfirmed, settled, wantedFromMs, wantedToMs }) => {
+      const isWhole =
+        wantedFromMs === null ||
+        wantedToMs === null ||
+        settled.some((range) => range.fromMs <= wantedFromMs && range.toMs >= wantedToMs);
+      return unfinished > 0 || unconfirmed.length > 0 || !isWhole;
+    },
+  );
+}
+
+async function askFor({ db }: Stage, { seriesId, wantedFromMs, wantedToMs }: SeriesFacts): Promise<void> {
+  if (wantedFromMs === null || wantedToMs === null) return;
+  await startRun(db, {
+    seriesId,
+    range: { fromMs: wantedFromMs, toMs: wantedToMs },
+    requestedBy: 'chaos',
+    candlesEstimated: 0,
+    requestsEstimated: 0,
   });
-  return left
-    .map(
-      ({ symbol, timeframe, unfinished, failed }) =>
-        `${symbol} ${timeframe} (${unfinished} unfinished, ${failed} failed)`,
-    )
-    .join(', ');
+}
+
+function nameOf({ symbol, timeframe, unfinished, failed }: SeriesFacts): string {
+  return `${symbol} ${timeframe} (${unfinished} unfinished, ${failed} failed)`;
 }

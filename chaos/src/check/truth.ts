@@ -38,47 +38,42 @@ export async function compareWithTruth(stage: Stage): Promise<Truth> {
     const digest = createHash('md5');
     let wrong = 0;
     let seen = 0;
-    const tracked = wanted.get(seriesId);
-    const fromMs = tracked?.wantedFromMs ?? undefined;
-    const toMs = tracked?.wantedToMs ?? undefined;
-    let expectedMs = fromMs;
     const tell = (what: string) => {
       wrong += 1;
       if (wrong <= SHOWN) complaints.push(`${name}: ${what}`);
     };
+    const { wantedFromMs, wantedToMs } = wanted.get(seriesId) ?? {};
+    const isWanted = (openMs: number) => openMs >= (wantedFromMs ?? Infinity) && openMs < (wantedToMs ?? 0);
+    // Up to here both were compared.
+    let nextMs = wantedFromMs ?? undefined;
     for await (const batch of readCandles(db, seriesId, EVER)) {
       const first = batch[0];
       const last = batch.at(-1);
       if (!first || !last) continue;
-      const truth = truthOf(market, symbol, timeframe, first.openMs, last.openMs);
+      const fromMs = Math.min(nextMs ?? first.openMs, first.openMs);
+      const truth = truthOf(market, symbol, timeframe, fromMs, last.openMs + 1);
+      let at = 0;
       for (const candle of batch) {
         seen += 1;
         digest.update(bytesOf(candle));
-        const real = truth.get(candle.openMs);
-        if (!real) tell(`a candle at ${show(candle.openMs)} that the market never had`);
-        else if (!isSame(candle, real)) {
-          if (revised.has(keyOf(symbol, timeframe, candle.openMs))) provisional += 1;
-          else
-            tell(
-              `${show(candle.openMs)} is stored as ${JSON.stringify(candle)}, not ${JSON.stringify(real)}`,
-            );
+        for (let real = truth[at]; real && real.openMs < candle.openMs; real = truth[(at += 1)])
+          if (isWanted(real.openMs)) tell(`${show(real.openMs)} is missing`);
+        const real = truth[at];
+        if (real?.openMs !== candle.openMs) {
+          tell(`a candle at ${show(candle.openMs)} that the market never had`);
+          continue;
         }
-        if (
-          expectedMs !== undefined &&
-          toMs !== undefined &&
-          candle.openMs >= expectedMs &&
-          candle.openMs < toMs
-        ) {
-          for (const openMs of truth.keys())
-            if (openMs >= expectedMs && openMs < candle.openMs) tell(`${show(openMs)} is missing`);
-          expectedMs = candle.openMs + 1;
-        }
+        at += 1;
+        if (isSame(candle, real)) continue;
+        if (revised.has(keyOf(symbol, timeframe, candle.openMs))) provisional += 1;
+        else
+          tell(`${show(candle.openMs)} is stored as ${JSON.stringify(candle)}, not ${JSON.stringify(real)}`);
       }
+      nextMs = last.openMs + 1;
     }
-    if (expectedMs !== undefined && toMs !== undefined) {
-      const rest = truthOf(market, symbol, timeframe, expectedMs, toMs - 1);
-      for (const openMs of rest.keys()) tell(`${show(openMs)} is missing`);
-    }
+    if (nextMs !== undefined)
+      for (const { openMs } of truthOf(market, symbol, timeframe, nextMs, wantedToMs ?? nextMs))
+        tell(`${show(openMs)} is missing`);
     const sum = await checksum(stage, seriesId);
     if (sum.rows !== seen || sum.md5 !== digest.digest('hex'))
       tell(`Postgres makes another checksum of its ${sum.rows} rows than we of the ${seen} that we read`);
@@ -90,22 +85,17 @@ export async function compareWithTruth(stage: Stage): Promise<Truth> {
 
 const keyOf = (symbol: string, timeframe: string, openMs: number) => `${symbol} ${timeframe} ${openMs}`;
 
+/** In order; `toMs` is the first that does not count. */
 function truthOf(
   market: Stage['market'],
   symbol: string,
   timeframe: Timeframe,
   fromMs: number,
-  lastMs: number,
-) {
-  const candles = market.candles({
-    symbol,
-    timeframe,
-    fromMs,
-    toMs: lastMs + 1,
-    limit: Number.MAX_SAFE_INTEGER,
-    nowMs: Date.now(),
-  });
-  return new Map(candles.map((candle) => [candle.openMs, candle]));
+  toMs: number,
+): readonly Candle[] {
+  if (toMs <= fromMs) return [];
+  const limit = Number.MAX_SAFE_INTEGER;
+  return market.candles({ symbol, timeframe, fromMs, toMs, limit, nowMs: Date.now() });
 }
 
 const fieldsOf = ({ open, high, low, close, volume }: Candle) => [open, high, low, close, volume];

@@ -1,5 +1,6 @@
 export { type Clock, systemClock } from './clock.js';
 export { withinDeadline } from './deadline.js';
+export { type LimitedSignal, limitSignal } from './limited-signal.js';
 export { oneAtATime } from './one-at-a-time.js';
 export { TIMEFRAMES, type Timeframe, isTimeframe, timeframeMs, timeframeSchema } from './timeframe.js';
 export {

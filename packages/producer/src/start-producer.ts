@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ProviderTraits } from '@candlefleet/core';
+import { limitSignal, type ProviderTraits } from '@candlefleet/core';
 import { lead, listProviders, reapExecutions, type Database, type Leadership } from '@candlefleet/db';
 import type { Check } from '@candlefleet/health';
 import type { QueueConnection } from '@candlefleet/queue';
@@ -64,7 +64,7 @@ export function startProducer(options: ProducerOptions): Producer {
   async function term(): Promise<void> {
     let wake: (topic: string) => void = () => {};
     triedAt = performance.now();
-    const patience = endingAfter(STAND_BY_MS, stop.signal);
+    const patience = limitSignal(stop.signal, STAND_BY_MS);
     const leadership = await lead({
       url: options.db.directUrl,
       applicationName: 'candlefleet producer (leader)',
@@ -117,22 +117,6 @@ function endOf(leadership: Leadership, stop: AbortSignal): Promise<unknown> {
     else stop.addEventListener('abort', () => resolve(), { once: true });
   });
   return Promise.race([leadership.lost, stopped]);
-}
-
-/** Aborted after this time, or with the outer signal: a new try shows that the wait does not hang. */
-function endingAfter(ms: number, outer: AbortSignal): { signal: AbortSignal; dispose(): void } {
-  const controller = new AbortController();
-  const end = () => controller.abort();
-  const timer = setTimeout(end, ms);
-  if (outer.aborted) end();
-  outer.addEventListener('abort', end, { once: true });
-  return {
-    signal: controller.signal,
-    dispose() {
-      clearTimeout(timer);
-      outer.removeEventListener('abort', end);
-    },
-  };
 }
 
 type Duties = ReturnType<typeof startDuties>;

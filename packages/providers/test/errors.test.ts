@@ -42,12 +42,16 @@ async function openOn(
 }
 
 describe('an answer that is none says whether a retry helps, and when', () => {
-  const until = Date.now() + 600_000;
-  const ban = JSON.stringify({
-    code: -1003,
-    msg: `Way too much request weight used; IP banned until ${until}.`,
-  });
-  const CASES: [string, ServedBody, { code: string; retryable: boolean; afterMs?: number }][] = [
+  const ban = () =>
+    JSON.stringify({
+      code: -1003,
+      msg: `Way too much request weight used; IP banned until ${Date.now() + 600_000}.`,
+    });
+  const CASES: [
+    string,
+    ServedBody | (() => ServedBody),
+    { code: string; retryable: boolean; afterMs?: number },
+  ][] = [
     [
       '429 with seconds',
       { status: 429, headers: { 'retry-after': '7' }, body: '{}' },
@@ -55,7 +59,11 @@ describe('an answer that is none says whether a retry helps, and when', () => {
     ],
     [
       '429 with a date',
-      { status: 429, headers: { 'retry-after': new Date(Date.now() + 90_000).toUTCString() }, body: '{}' },
+      () => ({
+        status: 429,
+        headers: { 'retry-after': new Date(Date.now() + 90_000).toUTCString() },
+        body: '{}',
+      }),
       { code: 'rate_limited', retryable: true, afterMs: 90_000 },
     ],
     [
@@ -70,7 +78,7 @@ describe('an answer that is none says whether a retry helps, and when', () => {
     ],
     [
       '418 with its end in the body',
-      { status: 418, body: ban },
+      () => ({ status: 418, body: ban() }),
       { code: 'banned', retryable: true, afterMs: 600_000 },
     ],
     [
@@ -97,7 +105,7 @@ describe('an answer that is none says whether a retry helps, and when', () => {
     ['no JSON', { body: '<html>maintenance</html>' }, { code: 'answer_malformed', retryable: true }],
   ];
   test.each(CASES)('%s', async (_what, served, { code, retryable, afterMs }) => {
-    const { source } = await openOn(() => served);
+    const { source } = await openOn(() => (typeof served === 'function' ? served() : served));
     const error: unknown = await fetchAll(source, ASKED).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code, retryable });
     const told = error instanceof FleetError ? error.retryAfterMs : Number.NaN;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   FleetError,
+  limitSignal,
   type Budget,
   type BudgetAnswer,
   type ProviderTraits,
@@ -36,12 +37,13 @@ export function createRequestGate(
   const line = createWaitingLine();
 
   async function turn(urgent: boolean, signal: AbortSignal): Promise<() => void> {
-    const patience = AbortSignal.timeout(patienceMs);
+    const patience = limitSignal(signal, patienceMs);
     try {
-      return await line.enter({ urgent, signal: AbortSignal.any([signal, patience]) });
+      return await line.enter({ urgent, signal: patience.signal });
     } catch (thrown) {
-      signal.throwIfAborted();
-      throw patience.aborted ? new BudgetWaitError(provider, 'exhausted', patienceMs) : thrown;
+      throw patience.isTimedOut ? new BudgetWaitError(provider, 'exhausted', patienceMs) : thrown;
+    } finally {
+      patience.dispose();
     }
   }
 

@@ -33,7 +33,7 @@ export async function runBackfillJob(
   if (!deps.slots.take(data.kind)) return { do: 'delay', delayMs: NO_SLOT_DELAY_MS };
   const attempt = stopSignals(deps, cancelled);
   try {
-    return await backfill(deps, { ...job, data }, attempt.signal);
+    return await backfill(deps, { ...job, data }, attempt);
   } catch (thrown) {
     const error = asFleetError(thrown);
     deps.log.error(
@@ -49,8 +49,19 @@ export async function runBackfillJob(
   }
 }
 
-/** One signal for everything that stops an attempt, each with its reason. */
+/** One signal for everything that stops an attempt, each with its reason. Made when asked for: most tails need none. */
 function stopSignals(deps: RunJobDeps, cancelled: AbortSignal) {
+  let made: ReturnType<typeof makeSignal> | undefined;
+  return {
+    get signal() {
+      made ??= makeSignal(deps, cancelled);
+      return made.signal;
+    },
+    dispose: () => made?.dispose(),
+  };
+}
+
+function makeSignal(deps: RunJobDeps, cancelled: AbortSignal) {
   const controller = new AbortController();
   const stop = (why: StoppedError['why']) => () => controller.abort(new StoppedError(why));
   const sources = [

@@ -1,5 +1,5 @@
+import { limitSignal } from '@candlefleet/core';
 import { AnswerMalformedError } from '../errors.js';
-import { createRequestSignal } from './request-signal.js';
 
 /** Errors are short, and people read no more. */
 const MAX_ERROR_CHARACTERS = 16_384;
@@ -26,7 +26,7 @@ export async function readText(
 
 /** The beginning of what an error says, as far as it comes soon. Its status counts, whatever becomes of its body. */
 export async function readErrorText(response: Response, signal: AbortSignal): Promise<string> {
-  const soon = createRequestSignal(signal, ERROR_TEXT_MS);
+  const soon = limitSignal(signal, ERROR_TEXT_MS);
   const decoder = new TextDecoder();
   let text = '';
   try {

@@ -1,9 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Clock, RequestGate, RequestPurpose } from '@candlefleet/core';
+import { limitSignal, type Clock, type RequestGate, type RequestPurpose } from '@candlefleet/core';
 import { AnswerMalformedError, TimedOutError, UnavailableError } from '../errors.js';
 import { shapeFault } from './answer-shapes.js';
 import { readErrorText, readText } from './read-body.js';
-import { createRequestSignal } from './request-signal.js';
 import { parseRetryAfter } from './retry-after.js';
 
 /** The largest honest page is 10,000 rows of some 100 bytes; a worker reads many at once. */
@@ -57,7 +56,7 @@ export function createWire(options: {
       if (!context) throw new Error('a request outside every call: nobody pays for it');
       Object.assign(context, { status: undefined, retryAfterMs: undefined, heardMs: undefined });
       await gate.pass(context);
-      const limit = createRequestSignal(context.signal, timeoutMs);
+      const limit = limitSignal(context.signal, timeoutMs);
       try {
         const { method = 'GET', headers, body } = init;
         const response = await fetch(url, {

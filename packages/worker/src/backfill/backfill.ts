@@ -42,7 +42,7 @@ const YIELD_DELAY_MS = 500;
 export async function backfill(
   deps: BackfillDeps,
   job: JobInHand<BackfillJob>,
-  signal: AbortSignal,
+  stop: { readonly signal: AbortSignal },
 ): Promise<JobEnding> {
   const source = await openSource(deps, job.data);
   const claim =
@@ -55,9 +55,9 @@ export async function backfill(
     if (execution.outcome !== 'claimed') return endingOfRefusedClaim(execution, deps.lease.restMs);
     try {
       if (source instanceof FleetError) throw source;
-      return await fetchAndStore(startAttempt(deps, job, source, execution), signal);
+      return await fetchAndStore(startAttempt(deps, job, source, execution), stop.signal);
     } catch (thrown) {
-      return await endFailedAttempt(deps, execution, thrown, signal);
+      return await endFailedAttempt(deps, execution, thrown, stop.signal);
     }
   } finally {
     letGo();

@@ -1,15 +1,15 @@
 import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
-import { createRequestSignal } from './request-signal.js';
+import { limitSignal } from './limited-signal.js';
 
 const listeners = (signal: AbortSignal) => getEventListeners(signal, 'abort').length;
 
 test('is aborted by the signal of the caller, with its reason, at once where that was aborted before', () => {
   const outer = new AbortController();
-  const before = createRequestSignal(outer.signal, 60_000);
+  const before = limitSignal(outer.signal, 60_000);
   const reason = new Error('stopped');
   outer.abort(reason);
-  const after = createRequestSignal(outer.signal, 60_000);
+  const after = limitSignal(outer.signal, 60_000);
   for (const one of [before, after]) {
     expect(one.signal.reason).toBe(reason);
     expect(one.isTimedOut).toBe(false);
@@ -18,7 +18,7 @@ test('is aborted by the signal of the caller, with its reason, at once where tha
 });
 
 test('is aborted after its time, and says that it was the time', async () => {
-  const limit = createRequestSignal(new AbortController().signal, 1);
+  const limit = limitSignal(new AbortController().signal, 1);
   await new Promise((resolve) => limit.signal.addEventListener('abort', resolve, { once: true }));
   expect(limit.isTimedOut).toBe(true);
   limit.dispose();
@@ -26,6 +26,6 @@ test('is aborted after its time, and says that it was the time', async () => {
 
 test('leaves nothing behind at a signal that lives longer: what hung there would hold every answer in memory', () => {
   const outer = new AbortController();
-  for (let n = 0; n < 100; n += 1) createRequestSignal(outer.signal, 60_000).dispose();
+  for (let n = 0; n < 100; n += 1) limitSignal(outer.signal, 60_000).dispose();
   expect(listeners(outer.signal)).toBe(0);
 });

@@ -1,16 +1,16 @@
-/** A signal of one request: aborted by the caller's, or after a time. */
-export interface RequestSignal {
+/** A signal of one undertaking: aborted by the outer one, or after a time. */
+export interface LimitedSignal {
   readonly signal: AbortSignal;
   readonly isTimedOut: boolean;
-  /** Lets go of timer and listener once the request is over. */
+  /** Lets go of timer and listener once it is over. */
   dispose(): void;
 }
 
 /**
- * In place of AbortSignal.any and AbortSignal.timeout: a timeout that lasts longer than its request, and an outer signal
- * that lasts longer than both, would hold every answer of the last seconds in memory.
+ * In place of AbortSignal.any and AbortSignal.timeout, which the garbage collector may take while somebody waits for them,
+ * and which otherwise hold what hangs on them for as long as the outer signal lives.
  */
-export function createRequestSignal(outer: AbortSignal, timeoutMs: number): RequestSignal {
+export function limitSignal(outer: AbortSignal, timeoutMs: number): LimitedSignal {
   const controller = new AbortController();
   let isTimedOut = false;
   const stop = () => controller.abort(outer.reason);
