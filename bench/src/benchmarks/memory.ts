@@ -25,12 +25,13 @@ export async function benchMemory({ redisUrl, tell }: Setting): Promise<Report[]
   const warehouse = await openWarehouse();
   const namespace = testNamespace();
   const place = { redisUrl, databaseUrl: warehouse.url, namespace };
+  // First: it says of all series that there are by then where they come from.
+  const tails = await openTailSeries(warehouse, JOBS);
   const ids = await warehouse.track({
     symbols: SYMBOLS,
     timeframe: '1m',
     range: minutesFromListing(CANDLES),
   });
-  const tails = await openTailSeries(warehouse, JOBS);
   const queues = await connectQueues({ ...place, applicationName: 'bench', log: pino({ level: 'silent' }) });
   const replay = await startReplay({ symbols: SYMBOLS, candles: CANDLES });
   const worker = await startWorkerProcess({ ...place, replayUrl: replay.told['url'] ?? '' });
@@ -110,8 +111,10 @@ function growth({ medians }: Weighed): number {
 }
 
 async function isStored({ db }: Warehouse): Promise<boolean> {
-  const [row] = await db.sql<{ open: number }[]>`
-    select count(*)::int as open from backfill_state_persistent where status <> 'completed'`;
+  const [row] = await db.sql<{ open: number; failed: number }[]>`
+    select count(*) filter (where status <> 'completed')::int as open, count(*) filter (where status = 'failed')::int as failed
+    from backfill_state_persistent`;
+  if (row && row.failed > 0) throw new Error(`${row.failed} executions failed`);
   return row?.open === 0;
 }
 
