@@ -13,13 +13,13 @@ export const diskFull: Fault = {
   async strike({ stage }) {
     const inProgress = await someWork(stage);
     const toldBefore = countTold(stage);
-    stage.disk?.fill();
+    await stage.disk?.fill();
     try {
       // Log segments that are there already are used up first.
       await waitUntil(
         'a worker to say that the disk is full',
         async () => {
-          stage.disk?.fill();
+          await stage.disk?.fill();
           return countTold(stage) > toldBefore;
         },
         120_000,

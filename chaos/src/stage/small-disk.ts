@@ -1,18 +1,17 @@
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, rmSync, statfsSync, writeSync, openSync, closeSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
 /** A disk of its own for Postgres, small enough to be filled. */
 export interface SmallDisk {
   readonly folder: string;
-  fill(): void;
+  /** Also what became free since. */
+  fill(): Promise<void>;
   free(): void;
   close(): void;
 }
 
 const SIZE_MB = 4_096;
-const PIECE = Buffer.alloc(4 * 1_024 * 1_024);
-const PAGE = Buffer.alloc(4_096);
 
 /** Mounts a tmpfs; undefined where that is not allowed (it takes root, on Linux). */
 export function mountSmallDisk(folder: string): SmallDisk | undefined {
@@ -29,17 +28,9 @@ export function mountSmallDisk(folder: string): SmallDisk | undefined {
   const ballast = path.join(folder, 'ballast');
   return {
     folder,
-    fill() {
-      const file = openSync(ballast, 'w');
-      try {
-        // The big pieces first; then the rest of the last one.
-        for (const piece of [PIECE, PAGE])
-          while (statfsSync(folder).bavail * 4_096 > 0) writeSync(file, piece);
-      } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
-      } finally {
-        closeSync(file);
-      }
+    async fill() {
+      // Programs of their own: writing this much would hold up every wire that goes through this process.
+      for (const piece of ['1M', '4k']) await append(ballast, piece);
     },
     free: () => rmSync(ballast, { force: true }),
     close() {
@@ -47,4 +38,10 @@ export function mountSmallDisk(folder: string): SmallDisk | undefined {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Ends when there is no room for another piece. */
+function append(file: string, piece: string): Promise<void> {
+  const args = ['if=/dev/zero', `of=${file}`, `bs=${piece}`, 'oflag=append', 'conv=notrunc'];
+  return new Promise((resolve) => void execFile('dd', args, () => resolve()));
 }
