@@ -36,7 +36,7 @@ export async function runBackfillJob(
     return await backfill(deps, { ...job, data }, attempt);
   } catch (thrown) {
     const error = asFleetError(thrown);
-    deps.log.error(
+    deps.log[error.retryable ? 'warn' : 'error'](
       { err: thrown, job_id: job.id, code: error.code },
       'the attempt ended without having begun',
     );
