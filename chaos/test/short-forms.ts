@@ -57,7 +57,7 @@ export function describeShortForms(name: Stage['backend']): void {
         expect(struck.complaint).toBeUndefined();
         expect(struck.strike?.landed).toBe(true);
       },
-      120_000,
+      240_000,
     );
 
     test('then nothing is lost, doubled or stuck', async () => {

@@ -186,7 +186,7 @@ export const poison: Fault = {
           const failed = await listExecutions(stage.db, { limit: 100, statuses: ['failed'] });
           return failed.find((one) => one.executionId === executionId);
         },
-        90_000,
+        180_000,
       );
       const attempts = await listAttempts(stage.db, executionId);
       const lost = attempts.filter((one) => one.outcome === 'lost').length;

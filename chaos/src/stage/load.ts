@@ -11,7 +11,7 @@ import {
 } from '@candlefleet/db';
 import { waitUntil } from '@candlefleet/testing';
 import type { Random } from '../random.js';
-import type { Stage } from './stage.js';
+import { WORKER_SLOTS, type Stage } from './stage.js';
 
 /** What the fleet has to do while it is broken: fresh candles all the time, and history that never runs out. */
 export interface Load {
@@ -35,8 +35,8 @@ const ACTOR = 'chaos';
 const MINUTE_MS = 60_000;
 const FIRST_DAY_MS = Date.UTC(2024, 0, 1);
 const LIVE_SYMBOLS = 4;
-/** History is added while fewer executions than this are unfinished: more than all workers can hold. */
-const BACKLOG = 20;
+/** History is added while fewer executions are unfinished than all workers can hold, and these few more. */
+const MORE_THAN_HELD = 4;
 const LOOK_EVERY_MS = 500;
 const PAGE = 1_000;
 
@@ -93,7 +93,7 @@ export async function startLoad(stage: Stage, random: Random): Promise<Load> {
         select count(*)::int as unfinished from backfill_state_persistent
         where status in ('pending', 'in_progress') and kind <> 'tail'`,
     );
-    if (row && row.unfinished < BACKLOG) await addPast();
+    if (row && row.unfinished < stage.options.workers * WORKER_SLOTS + MORE_THAN_HELD) await addPast();
   }
 
   async function restore(symbol: string): Promise<void> {

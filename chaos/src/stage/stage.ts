@@ -59,6 +59,8 @@ export interface Stage {
   close(): Promise<void>;
 }
 
+/** Jobs that a worker has in hand at once. */
+export const WORKER_SLOTS = 4;
 const LEASE_SECONDS = 2;
 /** A page takes this long, so that work is always under way somewhere. */
 const PAGE_LATENCY_MS = 400;
@@ -103,7 +105,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     LEASE_SECONDS: String(LEASE_SECONDS),
     UPKEEP_SECONDS: '1',
     SYNC_SECONDS: '5',
-    WORKER_CONCURRENCY: '4',
+    WORKER_CONCURRENCY: String(WORKER_SLOTS),
     SHUTDOWN_SECONDS: '10',
     LOG_LEVEL: 'info',
   };
