@@ -76,9 +76,10 @@ describe.each(queueBackends())('one answer in five is struck, with the queue in 
         }
         return kinds;
       };
-      // Its first reading was believed: only the revision window tells.
-      expect(await differing()).toEqual(['revised_candle']);
-      await readAgain(fleet, 'revised_candle');
+      // Its first reading was believed, unless that answer came too late: then only the revision window tells.
+      const believed = await differing();
+      expect(believed.filter((kind) => kind !== 'revised_candle')).toEqual([]);
+      if (believed.length > 0) await readAgain(fleet, 'revised_candle');
       expect(await differing()).toEqual([]);
       for (const { covered, unconfirmed, wantedFromMs, wantedToMs } of await readSeriesFacts(fleet.db)) {
         expect(covered).toEqual([{ fromMs: wantedFromMs, toMs: wantedToMs }]);
