@@ -66,7 +66,8 @@ export async function startWire(target: string): Promise<Wire> {
           return;
         }
         from.pause();
-        void carry(bytes, to, weather).then(() => from.resume());
+        const now = weather;
+        void carry(bytes, to, now, () => weather === now).then(() => from.resume());
       });
       from.on('error', () => {});
       from.on('close', () => {
@@ -136,7 +137,8 @@ function waitForRoom(from: Socket, to: Socket): void {
   to.once('drain', () => from.resume());
 }
 
-async function carry(bytes: Buffer, to: Socket, weather: Weather): Promise<void> {
+/** What is on its way when the weather is over arrives at once. */
+async function carry(bytes: Buffer, to: Socket, weather: Weather, lasts: () => boolean): Promise<void> {
   const { latencyMs = 0, jitterMs = 0, bytesPerSecond } = weather;
   await sleep(Math.max(0, latencyMs + (2 * Math.random() - 1) * jitterMs));
   if (!bytesPerSecond) {
@@ -145,6 +147,10 @@ async function carry(bytes: Buffer, to: Socket, weather: Weather): Promise<void>
   }
   const drip = Math.max(1, Math.round(bytesPerSecond / DRIPS_PER_SECOND));
   for (let at = 0; at < bytes.length && !to.destroyed; at += drip) {
+    if (!lasts()) {
+      to.write(bytes.subarray(at));
+      return;
+    }
     to.write(bytes.subarray(at, at + drip));
     await sleep(1_000 / DRIPS_PER_SECOND);
   }
