@@ -1,10 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type { TestBackend } from '@candlefleet/testing';
 import type { Fleet } from './fleet.js';
-
-const PROGRAM = fileURLToPath(new URL('../../../scripts/candlefleet.mjs', import.meta.url));
+import { PROGRAM } from './program.js';
 
 /** Short enough for a test, long enough for a busy machine to renew it. */
 const LEASE_SECONDS = 4;

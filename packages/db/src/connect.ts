@@ -38,6 +38,12 @@ export interface Database {
 const CLOSE_DEADLINE_SECONDS = 5;
 const DEADLINE_MS = 30_000;
 const POOL_SIZE = 8;
+/** A server finds out within half a minute that its client is gone. */
+export const KEEPALIVES = {
+  tcp_keepalives_idle: 15,
+  tcp_keepalives_interval: 5,
+  tcp_keepalives_count: 3,
+};
 
 /**
  * Connects lazily: nothing is sent before the first statement. Sessions carry timeouts and keepalives, so that a
@@ -130,8 +136,6 @@ export function sessionSettings(deadlineMs = DEADLINE_MS) {
     statement_timeout: deadlineMs,
     lock_timeout: Math.round(deadlineMs / 2),
     idle_in_transaction_session_timeout: deadlineMs,
-    tcp_keepalives_idle: 15,
-    tcp_keepalives_interval: 5,
-    tcp_keepalives_count: 3,
+    ...KEEPALIVES,
   };
 }

@@ -1,4 +1,5 @@
 import postgres from 'postgres';
+import { KEEPALIVES } from './connect.js';
 import { withDeadline } from './deadline.js';
 
 /** One of many processes leads; the others stand by. Held by a session of its own, so it ends with the process. */
@@ -77,9 +78,7 @@ function openSession({ url, applicationName }: LeadOptions, onclose: () => void)
     onclose,
     connection: {
       application_name: applicationName,
-      tcp_keepalives_idle: 15,
-      tcp_keepalives_interval: 5,
-      tcp_keepalives_count: 3,
+      ...KEEPALIVES,
     },
   });
 }
