@@ -8,7 +8,7 @@ import { openStage, type BackendName, type Stage } from './stage/stage.js';
 
 export { FAULTS } from './faults/index.js';
 export type { Fault } from './faults/fault.js';
-export { strikeUp } from './faults/up.js';
+export { strikeUp, usersHere } from './faults/up.js';
 export { createRandom } from './random.js';
 export { startRun, type Run } from './run.js';
 export { openStage, type Stage } from './stage/stage.js';

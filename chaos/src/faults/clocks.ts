@@ -9,7 +9,7 @@ const AFTER_NOTICE_MS = 3_000;
 /** 7: one worker's wall clock is off. It refuses to store, and harms nobody. */
 const clockOff = (kind: string, offsetsMs: readonly number[]): Fault => ({
   kind,
-  share: 1,
+  share: 4,
   async strike({ stage }) {
     const worker = await busyWorker(stage);
     const { pid } = worker;

@@ -8,7 +8,7 @@ import type { Fault } from './fault.js';
 /** 8: the disk under Postgres is full, and then is not. */
 export const diskFull: Fault = {
   kind: 'the disk under Postgres full',
-  share: 1,
+  share: 4,
   cannot: (stage) => (stage.disk ? undefined : 'a small disk takes root, on Linux'),
   async strike({ stage }) {
     const inProgress = await someWork(stage);

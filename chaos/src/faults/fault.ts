@@ -21,7 +21,7 @@ export interface Strike {
 /** A way to break the fleet. What it broke is whole again when `strike` resolves; the fleet may still be recovering. */
 export interface Fault {
   readonly kind: string;
-  /** How often it is drawn, beside those of 1. */
+  /** How often it is drawn, beside those of 1, which take minutes. */
   readonly share: number;
   /** Why it cannot be struck on this stage. */
   cannot?(stage: Stage): string | undefined;

@@ -13,7 +13,7 @@ const HOUR_MS = 3_600_000;
 /** 12: the same backfill asked for ten times at once, and others that overlap it. */
 export const sameBackfills: Fault = {
   kind: 'one backfill asked for ten times',
-  share: 1,
+  share: 4,
   async strike({ stage, load }) {
     const symbol = await load.addPast();
     const series = await waitUntil('its series', async () =>
@@ -36,7 +36,7 @@ export const sameBackfills: Fault = {
 /** 12: a symbol paused, resumed, removed and added again in mid-backfill. */
 export const symbolComesAndGoes: Fault = {
   kind: 'a symbol paused, removed and added again',
-  share: 1,
+  share: 4,
   async strike({ stage, load }) {
     const executionId = await load.newExecution();
     const symbol = load.past.at(-1) ?? '';
@@ -58,7 +58,7 @@ export const symbolComesAndGoes: Fault = {
 /** 12: operators who remove, clean, empty, pause and retry in Bull Board. */
 export const operators: Fault = {
   kind: 'operators at random in Bull Board',
-  share: 1,
+  share: 4,
   async strike({ stage, random, longestMs }) {
     await waitUntil('the dashboard', () => answers(stage.dashboardUrl), 60_000);
     const inProgress = await someWork(stage);

@@ -12,7 +12,7 @@ export const serverEnds: Fault[] = (
   ] as const
 ).map(([kind, signal]) => ({
   kind,
-  share: 2,
+  share: 8,
   async strike({ stage }) {
     const inProgress = await someWork(stage);
     await stage.postgres.end(signal);
@@ -35,7 +35,7 @@ export const postgresDown: Fault = {
 
 export const postgresDownAtBoot: Fault = {
   kind: 'Postgres down at the boot of all',
-  share: 1,
+  share: 4,
   async strike({ stage, longestMs }) {
     const { unfinished } = await glance(stage);
     const { all } = stage.processes;
@@ -50,7 +50,7 @@ export const postgresDownAtBoot: Fault = {
 
 export const connectionsTerminated: Fault = {
   kind: 'connections terminated one by one',
-  share: 2,
+  share: 8,
   async strike({ stage }) {
     const inProgress = await someWork(stage);
     const rows = await stage.db.sql<{ pid: number }[]>`
@@ -66,7 +66,7 @@ export const connectionsTerminated: Fault = {
 
 export const outcomeUnknown: Fault = {
   kind: "COMMIT's outcome unknown",
-  share: 2,
+  share: 8,
   async strike({ stage }) {
     const worker = await busyWorker(stage);
     const wire = stage.wiresOf(worker).postgres;

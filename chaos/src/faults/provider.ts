@@ -13,7 +13,7 @@ const LIES = FAULT_KINDS.filter((kind) => kind !== 'latency' && !FINAL.has(kind)
 /** 9: one request in five is answered wrongly, in every way there is. */
 export const providerLies: Fault = {
   kind: 'the provider at its worst',
-  share: 2,
+  share: 8,
   async strike({ stage, random, longestMs }) {
     const inProgress = await someWork(stage);
     const plan = pace(random.whole(1, 1_000_000));

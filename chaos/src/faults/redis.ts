@@ -13,7 +13,7 @@ const FORGOTTEN_DEADLINE_MS = 60_000;
 /** 5: what happens to a Redis. */
 export const redisRestarted: Fault = {
   kind: 'Redis killed, with its append-only file',
-  share: 2,
+  share: 8,
   cannot: withoutRedis,
   async strike({ stage }) {
     const inProgress = await someWork(stage);
@@ -26,7 +26,7 @@ export const redisRestarted: Fault = {
 
 export const redisDownAtBoot: Fault = {
   kind: 'Redis down at the boot of all',
-  share: 1,
+  share: 4,
   cannot: withoutRedis,
   async strike({ stage, longestMs }) {
     const { unfinished } = await glance(stage);
@@ -42,7 +42,7 @@ export const redisDownAtBoot: Fault = {
 
 export const redisFull: Fault = {
   kind: 'Redis full, with noeviction',
-  share: 1,
+  share: 4,
   cannot: withoutRedis,
   async strike({ stage }) {
     const inProgress = await someWork(stage);
@@ -56,7 +56,7 @@ export const redisFull: Fault = {
 /** Both stores: the queue forgets all jobs and schedulers, in mid-run. */
 export const queueForgets: Fault = {
   kind: 'the queue forgets all',
-  share: 2,
+  share: 8,
   async strike({ stage }) {
     const inProgress = await someWork(stage);
     const queues = await openQueues(stage);
@@ -81,7 +81,7 @@ export const queueForgets: Fault = {
 
 export const redisRestartedEmpty: Fault = {
   kind: 'Redis restarted with nothing',
-  share: 1,
+  share: 4,
   cannot: withoutRedis,
   async strike({ stage }) {
     const inProgress = await someWork(stage);

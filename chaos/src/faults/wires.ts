@@ -29,7 +29,7 @@ async function chooseWire(stage: Stage, random: Random): Promise<Chosen> {
 /** 6: the network between any two parts. */
 export const cutEverySecond: Fault = {
   kind: 'a wire cut every second',
-  share: 2,
+  share: 8,
   async strike({ stage, random }) {
     const { wire, what, inHand } = await chooseWire(stage, random);
     let connections = 0;
@@ -46,7 +46,7 @@ export const cutEverySecond: Fault = {
 
 export const reset: Fault = {
   kind: 'a wire reset',
-  share: 1,
+  share: 4,
   async strike({ stage, random }) {
     const { wire, what, inHand } = await chooseWire(stage, random);
     const { connections } = wire;
@@ -57,7 +57,7 @@ export const reset: Fault = {
 
 const weather = (kind: string, how: Parameters<Wire['slow']>[0]): Fault => ({
   kind,
-  share: 1,
+  share: 4,
   async strike({ stage, random, longestMs }) {
     const { wire, what, inHand } = await chooseWire(stage, random);
     wire.slow(how);

@@ -13,7 +13,7 @@ const isRarelyPassed = (point: Point) => point.startsWith('finish');
 /** 1: kill -9 at each named point. */
 export const killedAtPoints: Fault[] = POINTS.map((point) => ({
   kind: `worker killed at ${point}`,
-  share: 1,
+  share: 4,
   async strike({ stage }) {
     await someWork(stage);
     const before = stage.charges.struck().length;
@@ -42,7 +42,7 @@ async function provokeFinish(stage: Stage): Promise<void> {
 export const killed: Fault[] = [
   {
     kind: 'worker killed',
-    share: 3,
+    share: 12,
     async strike({ stage }) {
       const worker = await busyWorker(stage);
       const held = await heldBy(stage, worker);
@@ -52,7 +52,7 @@ export const killed: Fault[] = [
   },
   {
     kind: 'all workers killed',
-    share: 1,
+    share: 4,
     async strike({ stage }) {
       const held = await someWork(stage);
       for (const worker of stage.processes.of('worker')) worker.signal('SIGKILL');
@@ -61,7 +61,7 @@ export const killed: Fault[] = [
   },
   {
     kind: 'producer killed',
-    share: 1,
+    share: 4,
     async strike({ stage, random }) {
       const { unfinished } = await glance(stage);
       const producer = random.pick(stage.processes.of('producer'));
@@ -71,7 +71,7 @@ export const killed: Fault[] = [
   },
   {
     kind: 'dashboard killed',
-    share: 1,
+    share: 4,
     async strike({ stage }) {
       const [dashboard] = stage.processes.of('dashboard');
       const isServing = await waitUntil('the dashboard', () => answers(stage.dashboardUrl), 60_000);
@@ -94,7 +94,7 @@ export async function answers(url: string): Promise<boolean> {
 export const stopped: Fault[] = [
   {
     kind: 'worker stopped past its lease',
-    share: 2,
+    share: 8,
     async strike({ stage }) {
       const before = stage.charges.struck().length;
       // Right before its write: on waking up, the first thing it does is to send it.
@@ -109,7 +109,7 @@ export const stopped: Fault[] = [
   },
   {
     kind: 'worker stopped inside a statement',
-    share: 1,
+    share: 4,
     async strike({ stage }) {
       const worker = await busyWorker(stage);
       const [held] = await stage.db.sql<{ executionId: string; seriesId: number }[]>`
@@ -175,7 +175,7 @@ async function isOver(stage: Stage, executionId: string): Promise<boolean> {
 /** 3: an execution that kills each worker that claims it. */
 export const poison: Fault = {
   kind: 'poison',
-  share: 1,
+  share: 4,
   async strike({ stage, load }) {
     const executionId = await load.newExecution();
     stage.charges.lay('claim:after', { do: 'kill', executionId, stays: true });
