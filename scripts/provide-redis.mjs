@@ -4,9 +4,10 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { freePort } from './free-port.mjs';
-import { findUnpacked, unpackDebs } from './unpack-debs.mjs';
+import { findUnpacked, unpackProgram } from './unpack-debs.mjs';
 
 const SERVER = 'usr/bin/redis-server';
+const PACKAGES = ['redis-server', 'redis-tools'];
 
 /**
  * Starts a server of our own on a free port, or answers with how to get one. REDIS_URL stands above all: then nothing is
@@ -16,7 +17,7 @@ export async function provideRedis(toolsDir) {
   const isGiven = Boolean(process.env.REDIS_URL);
   const place = path.join(toolsDir, 'redis');
   const atHand = onPath() ?? findUnpacked(place, SERVER);
-  const found = atHand ?? (isGiven ? undefined : unpack(place));
+  const found = atHand ?? (isGiven ? undefined : unpackProgram(place, SERVER, PACKAGES));
   const own = found
     ? { TEST_REDIS_SERVER: found.program, TEST_REDIS_LIBRARIES: found.env.LD_LIBRARY_PATH ?? '' }
     : {};
@@ -56,10 +57,6 @@ function onPath() {
     if (spawnSync(program, ['--version']).status === 0) return { program, env: process.env };
   }
   return undefined;
-}
-
-function unpack(place) {
-  return unpackDebs(place, ['redis-server', 'redis-tools']) ? findUnpacked(place, SERVER) : undefined;
 }
 
 function installHint() {

@@ -1,10 +1,28 @@
 // Debian and Ubuntu: packages downloaded with apt's own folders elsewhere, unpacked and not installed: no root needed.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
+/**
+ * Unpacks packages into a folder, and answers with a program of theirs, as `findUnpacked` does; with nothing where that
+ * cannot be done. It appears there whole, whoever else is unpacking the same.
+ */
+export function unpackProgram(place, file, packages) {
+  const draft = `${place}-${process.pid}`;
+  try {
+    if (!unpackDebs(draft, packages)) return undefined;
+    const made = findUnpacked(place, file);
+    if (made) return made;
+    rmSync(place, { recursive: true, force: true });
+    renameSync(draft, place);
+    return findUnpacked(place, file);
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
 /** Unpacks packages, and the libraries they need that are not installed, into a folder. Answers whether it could. */
-export function unpackDebs(place, packages) {
+function unpackDebs(place, packages) {
   if (spawnSync('apt-get', ['--version']).status !== 0) return false;
   const debs = path.join(place, 'debs');
   for (const folder of [debs, `${place}/lists/partial`, `${place}/cache/archives/partial`])

@@ -32,14 +32,19 @@ const FIRING_MS = 60_000;
 
 /** Makes the queue's schedulers what the watchlist says, by difference (DESIGN §5.10). */
 export async function syncSchedulers(deps: SyncDeps): Promise<void> {
-  const nowMs = await deps.now();
-  const tracked = await listTrackedSeries(deps.db);
+  const { db, queues } = deps;
+  const [nowMs, providers] = await Promise.all([deps.now(), deps.providers()]);
+  const [tracked, upkeep, ...tails] = await Promise.all([
+    listTrackedSeries(db),
+    queues.readSchedulers(MAINTENANCE_QUEUE),
+    ...providers.map((provider) => queues.readSchedulers(backfillQueueName(provider))),
+  ]);
   const fresh = byProvider(tracked.filter((series) => isFresh(series, nowMs)));
-  for (const provider of await deps.providers()) {
+  for (const [n, provider] of providers.entries()) {
     const desired = desiredSchedulers(deps, provider, fresh.get(provider) ?? []);
-    await syncQueue(deps, backfillQueueName(provider), desired, nowMs);
+    await syncQueue(deps, backfillQueueName(provider), { desired, actual: tails[n] ?? new Map(), nowMs });
   }
-  await syncQueue(deps, MAINTENANCE_QUEUE, maintenanceSchedulers(), nowMs);
+  await syncQueue(deps, MAINTENANCE_QUEUE, { desired: maintenanceSchedulers(), actual: upkeep, nowMs });
 }
 
 /** Whether the queue's store lost everything: the schedulers of upkeep are few, and go with all the others. */
@@ -105,14 +110,18 @@ function toSpec(series: TrackedSeries, traits: ProviderTraits, stretch: number):
   };
 }
 
+interface SyncedQueue {
+  readonly desired: readonly SchedulerSpec[];
+  readonly actual: ReadonlyMap<string, Scheduler>;
+  readonly nowMs: number;
+}
+
 async function syncQueue(
   deps: SyncDeps,
   queue: string,
-  desired: readonly SchedulerSpec[],
-  nowMs: number,
+  { desired, actual, nowMs }: SyncedQueue,
 ): Promise<void> {
   const { queues, log } = deps;
-  const actual = await queues.readSchedulers(queue);
   const wanted = new Map(desired.map((spec) => [spec.id, spec]));
   const surplus = [...actual.keys()].filter((id) => !wanted.has(id));
   const wrong = desired.filter((spec) => isWrong(spec, actual.get(spec.id), nowMs));

@@ -53,7 +53,19 @@ export async function readSchedulers(queue: Queue): Promise<Map<string, Schedule
   }
 }
 
-/** The same, read from Redis in few round trips: BullMQ's own calls take several per scheduler. */
+/** Of each scheduler and slot in ARGV: every, offset, pattern, and whether the slot's job exists and has not ended. */
+const READ_PAGE = `
+local told = {}
+for i = 1, #ARGV, 2 do
+  local key = KEYS[1] .. ':' .. ARGV[i]
+  local scheduler = redis.call('HMGET', key, 'every', 'offset', 'pattern')
+  local job = redis.call('HMGET', key .. ':' .. ARGV[i + 1], 'timestamp', 'finishedOn')
+  for field = 1, 3 do told[#told + 1] = scheduler[field] end
+  told[#told + 1] = job[1] and not job[2] and 1 or 0
+end
+return told`;
+
+/** The same, read inside Redis, a page at a time: BullMQ's own calls take several round trips for each. */
 export async function readSchedulersFromRedis(
   redis: Redis,
   queueKey: string,
@@ -61,36 +73,31 @@ export async function readSchedulersFromRedis(
   const repeatKey = `${queueKey}:repeat`;
   const scored = await redis.zrange(repeatKey, 0, '-1', 'WITHSCORES');
   const schedulers = new Map<string, Scheduler>();
-  for (let start = 0; start < scored.length; start += 2 * PAGE) {
-    const page = scored.slice(start, start + 2 * PAGE);
-    const pipeline = redis.pipeline();
-    for (let i = 0; i < page.length; i += 2) {
-      pipeline.hmget(`${repeatKey}:${page[i]}`, 'every', 'offset', 'pattern');
-      pipeline.hmget(`${repeatKey}:${page[i]}:${page[i + 1]}`, 'timestamp', 'finishedOn');
+  const starts = Array.from(
+    { length: Math.ceil(scored.length / (2 * PAGE)) },
+    (_, n) => n * 2 * PAGE,
+  ).values();
+  const lane = async () => {
+    for (const start of starts) {
+      const page = scored.slice(start, start + 2 * PAGE);
+      const told = (await redis.eval(READ_PAGE, 1, repeatKey, ...page)) as (string | number | null)[];
+      for (let i = 0; i < page.length; i += 2) {
+        const id = page[i] ?? '';
+        schedulers.set(id, {
+          id,
+          everyMs: toNumber(told[2 * i]),
+          offsetMs: toNumber(told[2 * i + 1]),
+          pattern: told[2 * i + 2]?.toString(),
+          nextMs: Number(page[i + 1]),
+          hasPendingJob: told[2 * i + 3] === 1,
+        });
+      }
     }
-    const answers = (await pipeline.exec()) ?? [];
-    for (let i = 0; i < page.length; i += 2) {
-      const id = page[i] ?? '';
-      const [every, offset, pattern] = fieldsOf(answers[i]);
-      const [timestamp, finishedOn] = fieldsOf(answers[i + 1]);
-      schedulers.set(id, {
-        id,
-        everyMs: toNumber(every),
-        offsetMs: toNumber(offset),
-        pattern: pattern ?? undefined,
-        nextMs: Number(page[i + 1]),
-        hasPendingJob: timestamp !== null && timestamp !== undefined && !finishedOn,
-      });
-    }
-  }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
   return schedulers;
 }
 
-function fieldsOf(answer: [error: Error | null, result: unknown] | undefined): (string | null)[] {
-  if (answer?.[0]) throw answer[0];
-  return Array.isArray(answer?.[1]) ? answer[1] : [];
-}
-
-function toNumber(text: string | null | undefined): number | undefined {
-  return text === null || text === undefined ? undefined : Number(text);
+function toNumber(told: string | number | null | undefined): number | undefined {
+  return told === null || told === undefined ? undefined : Number(told);
 }
