@@ -88,6 +88,7 @@ async function runOne(backend: BackendName, wishes: Wishes): Promise<ChaosReport
     workers: 3,
     producers: 2,
     symbols: Array.from({ length: SYMBOLS }, (_, n) => `S${n}/USDT`),
+    minutes,
     logFolder: wishes.logs && `${wishes.logs}/${backend}`,
   });
   const stop = () => void stage.close().then(() => process.exit(130));

@@ -43,6 +43,7 @@ export function describeShortForms(name: Stage['backend']): void {
         workers: 2,
         producers: 2,
         symbols: Array.from({ length: 300 }, (_, n) => `S${n}/USDT`),
+        minutes: 5,
       });
       run = await startRun(stage, createRandom(SEED), LONGEST_MS);
     }, 120_000);

@@ -2,7 +2,7 @@ import { systemClock } from '@candlefleet/core';
 import { connectDatabase, createBudget, createMarketCache } from '@candlefleet/db';
 import { openSource, providerTraits } from '@candlefleet/providers';
 import { connectQueues } from '@candlefleet/queue';
-import { startWorker } from '@candlefleet/worker';
+import { keepHeapSmall, startWorker } from '@candlefleet/worker';
 import { pino } from 'pino';
 
 /** The budget is asked for every request, and is the limit only where a benchmark says so. */
@@ -20,6 +20,7 @@ export interface WorkerSpec {
 
 /** A worker as the command line starts it; ends with its parent. */
 async function main(spec: WorkerSpec): Promise<void> {
+  keepHeapSmall();
   const { databaseUrl, redisUrl, namespace, replayUrl } = spec;
   const limits = { replay: spec.weightLimit ?? PLENTY };
   const log = pino({ level: 'warn' }, process.stderr);

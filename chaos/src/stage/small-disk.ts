@@ -1,5 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 
 /** A disk of its own for Postgres, small enough to be filled. */
@@ -11,14 +12,17 @@ export interface SmallDisk {
   close(): void;
 }
 
-const SIZE_MB = 4_096;
+const START_MB = 1_024;
+/** What a fleet that nothing holds up stores on a machine of two cores, twice over: 50 to 80 MB a minute. */
+const MB_A_MINUTE = 150;
 
-/** Mounts a tmpfs; undefined where that is not allowed (it takes root, on Linux). */
-export function mountSmallDisk(folder: string): SmallDisk | undefined {
+/** Mounts a tmpfs; undefined where that is not allowed (it takes root, on Linux). It is memory: half of it at most. */
+export function mountSmallDisk(folder: string, minutes: number): SmallDisk | undefined {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return undefined;
   mkdirSync(folder, { recursive: true });
+  const sizeMb = Math.min(START_MB + minutes * MB_A_MINUTE, os.totalmem() / 1_048_576 / 2);
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE_MB}m,mode=0755`, 'tmpfs', folder], {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${Math.round(sizeMb)}m,mode=0755`, 'tmpfs', folder], {
       stdio: 'ignore',
     });
   } catch {

@@ -23,6 +23,8 @@ export interface StageOptions {
   readonly workers: number;
   readonly producers: number;
   readonly symbols: readonly string[];
+  /** How long it is made for: its disk has room for what is stored meanwhile. */
+  readonly minutes: number;
   /** Where logs are kept; absent: they go with the rest. */
   readonly logFolder?: string | undefined;
 }
@@ -73,7 +75,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   chmodSync(folder, 0o755);
   const logFolder = options.logFolder ?? path.join(folder, 'logs');
   mkdirSync(logFolder, { recursive: true });
-  const disk = mountSmallDisk(path.join(folder, 'disk'));
+  const disk = mountSmallDisk(path.join(folder, 'disk'), options.minutes);
   const postgres = await startPostgres(disk?.folder ?? path.join(folder, 'data'));
   const redis =
     backend === 'redis'

