@@ -7,7 +7,7 @@ const READY_WITHIN_MS = 45_000;
 const KILLS = 3;
 
 const users = usersHere();
-test.for(users)(
+test.each(users)(
   'npm start as $name, killed with -9: each next start is ready, on one Postgres',
   async (user) => {
     const kills = Math.ceil(KILLS / users.length);
