@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { listAttempts, listExecutions } from '@candlefleet/db';
+import { listAttempts, readExecution, type ExecutionRow } from '@candlefleet/db';
 import { waitUntil } from '@candlefleet/testing';
 import { POINTS, type Point } from '../stage/charges.js';
 import { busyWorker, glance, heldBy, someWork } from '../stage/watch.js';
@@ -7,6 +7,7 @@ import type { Stage } from '../stage/stage.js';
 import { promise, type Fault } from './fault.js';
 
 const CHARGE_PATIENCE_MS = 20_000;
+const UNFINISHED: readonly ExecutionRow['status'][] = ['pending', 'in_progress'];
 /** Some points are passed by what went wrong alone: then nobody may come by. */
 const isRarelyPassed = (point: Point) => point.startsWith('finish');
 
@@ -177,31 +178,40 @@ export const poison: Fault = {
   kind: 'poison',
   share: 4,
   async strike({ stage, load }) {
-    const executionId = await load.newExecution();
-    stage.charges.lay('claim:after', { do: 'kill', executionId, stays: true });
-    try {
-      const row = await waitUntil(
-        'the poison to be set aside',
-        async () => {
-          const failed = await listExecutions(stage.db, { limit: 100, statuses: ['failed'] });
-          return failed.find((one) => one.executionId === executionId);
-        },
-        180_000,
-      );
-      const attempts = await listAttempts(stage.db, executionId);
-      const lost = attempts.filter((one) => one.outcome === 'lost').length;
-      promise(
-        row.errorCode === 'poison' && lost === 3,
-        `poison ${executionId} was set aside as ${row.errorCode ?? '?'} after ${lost} lost attempts, not 3`,
-      );
-    } finally {
-      stage.charges.lift('claim:after');
-    }
+    let row = await poisoned(stage, await load.newExecution());
+    // A worker had claimed it before the charge lay, and went all its way.
+    while (row.status === 'completed') row = await poisoned(stage, await load.newExecution());
+    const attempts = await listAttempts(stage.db, row.executionId);
+    const lost = attempts.filter((one) => one.outcome === 'lost').length;
+    promise(
+      row.errorCode === 'poison' && lost === 3,
+      `poison ${row.executionId} was set aside as ${row.errorCode ?? '?'} after ${lost} lost attempts, not 3`,
+    );
     // People look into it, and run it again.
     await load.retryFailed();
-    return { landed: true, what: executionId };
+    return { landed: true, what: row.executionId };
   },
 };
+
+/** The execution at its end, where each claim of it since now killed the worker. */
+async function poisoned(stage: Stage, executionId: string): Promise<ExecutionRow> {
+  stage.charges.lay('claim:after', { do: 'kill', executionId, stays: true });
+  try {
+    const row = await waitUntil(
+      `poison ${executionId} to be set aside`,
+      async () => {
+        const seen = await readExecution(stage.db, executionId);
+        return seen && !UNFINISHED.includes(seen.status) ? seen : undefined;
+      },
+      180_000,
+    );
+    const killed = stage.charges.struck().some((one) => one.executionId === executionId);
+    promise(row.status === 'failed' || !killed, `poison ${executionId} killed a worker and is ${row.status}`);
+    return row;
+  } finally {
+    stage.charges.lift('claim:after');
+  }
+}
 
 /** 1: one worker after another, every three seconds. */
 export const killedAgainAndAgain: Fault = {

@@ -109,7 +109,7 @@ export async function startLoad(stage: Stage, random: Random): Promise<Load> {
     async newExecution() {
       const symbol = await addPast();
       return waitUntil('its execution', async () => {
-        const rows = await listExecutions(db, { limit: 100, statuses: ['pending', 'in_progress'] });
+        const rows = await listExecutions(db, { limit: 100 });
         return rows.find((one) => one.symbol === symbol)?.executionId;
       });
     },
