@@ -60,3 +60,27 @@ BEGIN
     VALUES (p_actor, 'run.start', p_run::text, jsonb_build_object('series_id', p_series, 'range', v_range::text));
   PERFORM pg_notify('candlefleet', 'watchlist');
 END $$;
+--> statement-breakpoint
+-- Adds symbols, or further timeframes to those that are tracked, in their order; sets the bounds of the named timeframes.
+CREATE FUNCTION track_symbols(p_entries jsonb, p_actor text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE e record; v_timeframes text[];
+BEGIN
+  FOR e IN SELECT x.entry, y.* FROM jsonb_array_elements(p_entries) WITH ORDINALITY AS x(entry, n)
+    CROSS JOIN LATERAL jsonb_to_record(x.entry) AS y(provider text, symbol text, "assetClass" text, calendar text,
+      "listedMs" float8, "delistedMs" float8, "historyFromMs" float8, "historyToMs" float8)
+    ORDER BY x.n
+  LOOP
+    v_timeframes := ARRAY(SELECT jsonb_array_elements_text(e.entry -> 'timeframes'));
+    INSERT INTO tracked_symbols AS t (provider, symbol, asset_class, calendar, timeframes, listed_at, delisted_at)
+      VALUES (e.provider, e.symbol, e."assetClass", e.calendar, v_timeframes, from_ms(e."listedMs"), from_ms(e."delistedMs"))
+      ON CONFLICT (provider, symbol) DO UPDATE SET active = true,
+        timeframes = ARRAY(SELECT DISTINCT unnest(t.timeframes || excluded.timeframes)),
+        listed_at = coalesce(excluded.listed_at, t.listed_at), delisted_at = coalesce(excluded.delisted_at, t.delisted_at);
+    INSERT INTO series (provider, symbol, timeframe, history_start, history_end)
+      SELECT e.provider, e.symbol, unnest(v_timeframes), from_ms(e."historyFromMs"), from_ms(e."historyToMs")
+      ON CONFLICT (provider, symbol, timeframe) DO UPDATE
+        SET history_start = excluded.history_start, history_end = excluded.history_end;
+    INSERT INTO audit_log (actor, action, subject, detail)
+      VALUES (p_actor, 'symbol.track', e.provider || ' ' || e.symbol, e.entry);
+  END LOOP;
+END $$;

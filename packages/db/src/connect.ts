@@ -116,6 +116,9 @@ function openPool({
   const isPooled = directUrl !== url;
   const sql = postgres(url, {
     prepare: !isPooled,
+    // Nor may a statement be sent behind another: the session is given away between the two, and the second's answer is
+    // lost (pgbouncer 1.18, Supavisor). With 0, postgres.js 3.4.9 cannot `begin`: transactions are functions here.
+    ...(isPooled ? { max_pipeline: 0 } : {}),
     max: poolSize,
     connect_timeout: 10,
     idle_timeout: 60,

@@ -1,8 +1,5 @@
 import type { AssetClass, Timeframe } from '@candlefleet/core';
 import type { Database } from '../connect.js';
-import type { ISql } from 'postgres';
-import { DatabaseError } from '../errors.js';
-import { texts } from '../literals.js';
 
 export interface SymbolToTrack {
   readonly provider: string;
@@ -29,8 +26,8 @@ export interface TrackedSymbol {
 }
 
 /** Adds a symbol, or further timeframes to one that is tracked; sets the history bounds of the named timeframes. */
-export async function trackSymbol(db: Database, entry: SymbolToTrack, actor: string): Promise<void> {
-  await db.run('track symbol', (sql) => trackOne(sql, entry, actor));
+export function trackSymbol(db: Database, entry: SymbolToTrack, actor: string): Promise<void> {
+  return trackSymbols(db, [entry], actor);
 }
 
 /** Adds all of them, or none: a watchlist that is written half would be taken for a whole one. */
@@ -39,34 +36,10 @@ export async function trackSymbols(
   entries: readonly SymbolToTrack[],
   actor: string,
 ): Promise<void> {
-  try {
-    await db.sql.begin(async (sql) => {
-      for (const entry of entries) await trackOne(sql, entry, actor);
-    });
-  } catch (thrown) {
-    throw new DatabaseError('track symbols', thrown);
-  }
-}
-
-function trackOne(sql: ISql, entry: SymbolToTrack, actor: string) {
-  const { provider, symbol } = entry;
-  return sql`
-      with tracked as (
-        insert into tracked_symbols as t (provider, symbol, asset_class, calendar, timeframes, listed_at, delisted_at)
-        values (${provider}, ${symbol}, ${entry.assetClass}, ${entry.calendar}, ${texts(entry.timeframes)}::text[],
-          from_ms(${entry.listedMs ?? null}::float8), from_ms(${entry.delistedMs ?? null}::float8))
-        on conflict (provider, symbol) do update set active = true,
-          timeframes = array(select distinct unnest(t.timeframes || excluded.timeframes)),
-          listed_at = coalesce(excluded.listed_at, t.listed_at), delisted_at = coalesce(excluded.delisted_at, t.delisted_at)
-      ), bounded as (
-        insert into series (provider, symbol, timeframe, history_start, history_end)
-        select ${provider}, ${symbol}, unnest(${texts(entry.timeframes)}::text[]), from_ms(${entry.historyFromMs}::float8),
-          from_ms(${entry.historyToMs ?? null}::float8)
-        on conflict (provider, symbol, timeframe) do update
-          set history_start = excluded.history_start, history_end = excluded.history_end
-      )
-      insert into audit_log (actor, action, subject, detail)
-      values (${actor}, 'symbol.track', ${`${provider} ${symbol}`}, ${JSON.stringify(entry)}::text::jsonb)`;
+  await db.run(
+    'track symbols',
+    (sql) => sql`select track_symbols(${JSON.stringify(entries)}::text::jsonb, ${actor})`,
+  );
 }
 
 /** Stops tracking a symbol; its candles stay. Answers whether it was tracked. */
