@@ -60,6 +60,25 @@ test('a port that is in use is told with its variable', async () => {
   expect(code).toBe(2);
 });
 
+test('two that start at once, on two folders, are both ready, each with a dashboard of its own', async () => {
+  const other = makeDataDir();
+  closing.push(() => other.remove());
+  const programs = await Promise.all(
+    [folder, other].map(async ({ dataDir }) => {
+      const { url } = await makeDatabase();
+      const args = ['--data-dir', dataDir, 'up', '--source', 'replay'];
+      return startProgram(args, { DATABASE_URL: url, UP_WORKERS: '1' });
+    }),
+  );
+  await Promise.all(programs.map((program) => program.said('candlefleet is ready')));
+  await Promise.all(programs.map((program) => program.said('Dashboard: ')));
+  const urls = programs.map((program) => /Dashboard: (\S+)/.exec(program.all())?.[1]);
+  expect(new Set(urls).size).toBe(2);
+  for (const url of urls) expect((await fetch(url ?? '')).status).toBe(200);
+  const ends = await Promise.all(programs.map((program) => program.end('SIGTERM')));
+  expect(ends.map(({ code }) => code)).toEqual([0, 0]);
+});
+
 test('recordings that are not there are told, and not kept as the choice', async () => {
   const { url } = await makeDatabase();
   const { code, stderr } = await runProgram(up('--recordings', '/nowhere'), { DATABASE_URL: url });

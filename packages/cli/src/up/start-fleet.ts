@@ -47,7 +47,7 @@ const TELL_WAITING_MS = 5_000;
 export async function startFleet(start: FleetStart): Promise<RunningFleet> {
   const { context, flags, stop, onClose } = start;
   const { settings, output } = context;
-  const dashboardPort = await chooseDashboardPort(settings);
+  await refuseTakenPort(settings);
   const databaseUrl = settings.databaseUrl ?? (await startPostgres(start)).url;
   stop.throwIfAborted();
   const directUrl = settings.databaseDirectUrl;
@@ -69,7 +69,7 @@ export async function startFleet(start: FleetStart): Promise<RunningFleet> {
   });
   if (choice.source === 'live' && (flags.faults ?? flags.fault[0]) !== undefined)
     throw new BadInputError('--fault and --faults strike a replay server: they go with --source replay.');
-  const env = envOf({ settings, databaseUrl, dashboardPort });
+  const env = envOf({ settings, databaseUrl });
   const replayUrl = choice.source === 'replay' ? await startReplay(start, choice, env) : undefined;
   if (replayUrl) env['PROVIDER_BASE_URL_REPLAY'] = replayUrl;
   keepSource(settings.dataDir, choice);
@@ -88,16 +88,30 @@ export async function startFleet(start: FleetStart): Promise<RunningFleet> {
     }),
   );
   if (isNew) output.line('A first watchlist is written: npx candlefleet symbols list');
-  await startProcesses(start, env);
-  return { db, databaseUrl, dashboardUrl: `http://${HOST}:${dashboardPort}`, replayUrl, choice };
+  const dashboardUrl = await startProcesses(start, env);
+  return { db, databaseUrl, dashboardUrl, replayUrl, choice };
 }
 
-async function chooseDashboardPort({ dashboardPort }: Settings): Promise<number> {
-  if (dashboardPort === undefined) return getPort({ port: DASHBOARD_PORT, host: HOST });
-  if ((await getPort({ port: dashboardPort, host: HOST })) === dashboardPort) return dashboardPort;
-  throw new BadInputError(
-    `Port ${dashboardPort} (DASHBOARD_PORT) is in use. Name a free one, or none at all.`,
-  );
+/** Before anything is started for it. */
+async function refuseTakenPort({ dashboardPort: port }: Settings): Promise<void> {
+  if (port !== undefined && (await getPort({ port, host: HOST })) !== port)
+    throw new BadInputError(`Port ${port} (DASHBOARD_PORT) is in use. Name a free one, or none at all.`);
+}
+
+/** Answers its URL. */
+async function startDashboard({ context, supervisor }: FleetStart, env: NodeJS.ProcessEnv): Promise<string> {
+  for (;;) {
+    const port = context.settings.dashboardPort ?? (await getPort({ port: DASHBOARD_PORT, host: HOST }));
+    try {
+      const withPort = { ...env, DASHBOARD_PORT: String(port) };
+      await supervisor.start({ name: 'dashboard', args: ['dashboard'], env: withPort });
+      return `http://${HOST}:${port}`;
+    } catch (thrown) {
+      // A fleet that starts at the same moment may have taken it since; getPort names it no more.
+      const isTaken = thrown instanceof BadInputError && thrown.message.includes(`Port ${port} is in use`);
+      if (!isTaken || context.settings.dashboardPort !== undefined) throw thrown;
+    }
+  }
 }
 
 async function startPostgres({ context, onClose }: FleetStart): Promise<EmbeddedPostgres> {
@@ -124,12 +138,11 @@ function watchPostgres(embedded: EmbeddedPostgres, tell: (line: string) => void)
   }, WATCH_MS);
 }
 
-function envOf(fleet: { settings: Settings; databaseUrl: string; dashboardPort: number }): NodeJS.ProcessEnv {
+function envOf(fleet: { settings: Settings; databaseUrl: string }): NodeJS.ProcessEnv {
   return {
     ...process.env,
     DATABASE_URL: fleet.databaseUrl,
     CANDLEFLEET_DATA_DIR: fleet.settings.dataDir,
-    DASHBOARD_PORT: String(fleet.dashboardPort),
     // Several on one machine: each takes a free one, and tells where.
     HEALTH_PORT: '0',
   };
@@ -150,15 +163,14 @@ async function startReplay(
   return `http://${HOST}:${port}`;
 }
 
-async function startProcesses(
-  { context, supervisor, stop }: FleetStart,
-  env: NodeJS.ProcessEnv,
-): Promise<void> {
-  const { settings, output } = context;
+/** Answers the dashboard's URL. */
+async function startProcesses(start: FleetStart, env: NodeJS.ProcessEnv): Promise<string> {
+  const { supervisor, stop } = start;
+  const { settings, output } = start.context;
   const workers = Array.from({ length: settings.upWorkers }, (_, index) => `worker-${index + 1}`);
   const starting = Promise.all([
+    startDashboard(start, env),
     supervisor.start({ name: 'producer', args: ['producer'], env }),
-    supervisor.start({ name: 'dashboard', args: ['dashboard'], env }),
     ...workers.map((name) => supervisor.start({ name, args: ['worker'], env })),
   ]);
   const waiting = setInterval(() => {
@@ -166,7 +178,8 @@ async function startProcesses(
       output.note(`Still starting: ${name}${lastWords ? ` (${lastWords})` : ''}`);
   }, TELL_WAITING_MS);
   try {
-    await unlessStopped(stop, starting);
+    const [dashboardUrl] = await unlessStopped(stop, starting);
+    return dashboardUrl;
   } finally {
     clearInterval(waiting);
   }
