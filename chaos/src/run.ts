@@ -66,9 +66,10 @@ export async function startRun(stage: Stage, random: Random, longestMs: number):
           complaints.push(error instanceof Error ? error.message : String(error));
         }
       };
+      await load.endHistory();
       await note(async () => {
         const wrong = await checkSchedulers(stage, load);
-        if (isLong) await waitForFreshCandles(stage, load, Date.now());
+        if (isLong) await waitForFreshCandles(stage, load);
         const how = isLong ? 'fires again' : 'has its next job';
         return {
           complaints: wrong,
@@ -123,7 +124,6 @@ export async function startRun(stage: Stage, random: Random, longestMs: number):
             checked: `${after.connections} connections to Postgres (${before.connections} at the start), most memory ${Math.max(...after.rssMb.values())} MB`,
           };
         });
-      await load.close();
       return { complaints, checked };
     },
   };

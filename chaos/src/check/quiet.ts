@@ -3,6 +3,7 @@ import { readSeriesFacts, startRun, type SeriesFacts } from '@candlefleet/db';
 import { waitUntil } from '@candlefleet/testing';
 import type { Load } from '../stage/load.js';
 import type { Stage } from '../stage/stage.js';
+import { lastNextSlotMs } from './schedulers.js';
 
 /** A one-minute series has a fresh candle within two intervals. */
 const FRESH_WITHIN_MS = 150_000;
@@ -10,8 +11,10 @@ const QUIET_WITHIN_MS = 600_000;
 const MINUTE_MS = 60_000;
 const LOOK_EVERY_MS = 1_000;
 
-/** Each scheduler fires again: fresh candles of every live series, from after `sinceMs`. */
-export async function waitForFreshCandles(stage: Stage, load: Load, sinceMs: number): Promise<void> {
+/** Each scheduler fires again: fresh candles of every live series, from after now. */
+export async function waitForFreshCandles(stage: Stage, load: Load): Promise<void> {
+  const sinceMs = Date.now();
+  const untilSlotMs = Math.max(0, (await lastNextSlotMs(stage)) - sinceMs);
   await waitUntil(
     'a fresh candle of each live series',
     async () => {
@@ -20,7 +23,7 @@ export async function waitForFreshCandles(stage: Stage, load: Load, sinceMs: num
         facts.some((one) => one.symbol === symbol && (one.lastCandleMs ?? 0) + MINUTE_MS > sinceMs),
       );
     },
-    FRESH_WITHIN_MS,
+    untilSlotMs + FRESH_WITHIN_MS,
   );
 }
 

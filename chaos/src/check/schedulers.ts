@@ -34,3 +34,14 @@ export async function checkSchedulers(stage: Stage, load: Load): Promise<string[
     await queues.close({ deadlineMs: 5_000 });
   }
 }
+
+/** The latest of the schedulers' next slots: promotions in Bull Board take them ahead, and nothing fires until then. */
+export async function lastNextSlotMs(stage: Stage): Promise<number> {
+  const queues = await openQueues(stage);
+  try {
+    const found = await queues.readSchedulers(backfillQueueName('replay'));
+    return Math.max(...[...found.values()].map(({ nextMs }) => nextMs));
+  } finally {
+    await queues.close({ deadlineMs: 5_000 });
+  }
+}

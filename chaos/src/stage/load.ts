@@ -26,9 +26,10 @@ export interface Load {
   removeAndAdd(symbol: string, ms: number): Promise<void>;
   /** As a person does it in Bull Board. Answers how many there were. */
   retryFailed(): Promise<number>;
-  /** No history is added from now on, and the live symbols end. */
+  /** No history is added from now on. */
+  endHistory(): Promise<void>;
+  /** The live symbols end. */
   end(): Promise<void>;
-  close(): Promise<void>;
 }
 
 const ACTOR = 'chaos';
@@ -133,18 +134,16 @@ export async function startLoad(stage: Stage, random: Random): Promise<Load> {
       );
       return retried.length;
     },
-    async end() {
+    async endHistory() {
       isEnding = true;
       await feeding;
+    },
+    async end() {
       for (const { symbol, active } of await listTrackedSymbols(db))
         if (!active) await setSymbolActive(db, { provider: 'replay', symbol, active: true }, ACTOR);
       // A candle that has just closed is still to settle.
       const endMs = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS - MINUTE_MS;
       for (const symbol of live) await track(symbol, '1m', liveFromMs, endMs);
-    },
-    async close() {
-      isEnding = true;
-      await feeding;
     },
   };
 }
