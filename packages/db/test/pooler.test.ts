@@ -16,13 +16,11 @@ describe.skipIf(WITHOUT_POOLER)(`behind a pooler in transaction mode ${WITHOUT_P
     await database.drop();
   });
 
+  const connect = (limits: { poolSize: number; deadlineMs?: number }) =>
+    connectDatabase({ url: pooler.url, directUrl: database.url, applicationName: 'test', ...limits });
+
   test('statements share its sessions, and each gets its own answer', async () => {
-    const db = connectDatabase({
-      url: pooler.url,
-      directUrl: database.url,
-      applicationName: 'test',
-      poolSize: 20,
-    });
+    const db = connect({ poolSize: 20 });
     try {
       const asked = Array.from({ length: 60 }, (_, index) => index);
       const answers = await Promise.all(
@@ -42,13 +40,7 @@ describe.skipIf(WITHOUT_POOLER)(`behind a pooler in transaction mode ${WITHOUT_P
   });
 
   test('statements that gather on one connection are all answered', async () => {
-    const db = connectDatabase({
-      url: pooler.url,
-      directUrl: database.url,
-      applicationName: 'test',
-      poolSize: 1,
-      deadlineMs: 4_000,
-    });
+    const db = connect({ poolSize: 1, deadlineMs: 4_000 });
     try {
       // One without parameters would take the next one along in its packet: the pooler gives the session away between
       // the two, and what answers the second is lost.
